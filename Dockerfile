@@ -1,0 +1,36 @@
+# syntax=docker/dockerfile:1
+
+# A registry that you trust, and a digest behind the tag (3.13-slim@sha256:…), pin the base for good:
+# docker build --build-arg BASE=registry.example/python:3.13-slim@sha256:… .
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+RUN python -m venv /opt/avance
+# The dependencies change less often than the code: a layer of their own, and nothing in it that the lock does not name.
+COPY requirements/operator.txt requirements/operator.txt
+RUN /opt/avance/bin/pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements/operator.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+# Built by the setuptools that the lock has brought, not by whatever is newest.
+RUN /opt/avance/bin/pip install --no-cache-dir --no-compile --no-deps --no-index --no-build-isolation . \
+ && /opt/avance/bin/python -m pip uninstall --yes pip
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="avance" \
+      org.opencontainers.image.description="Two ordinary servers running KubeVirt VMs that look like one server that does not fail" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/avance /opt/avance
+# The root file system is read-only in the cluster, so no bytecode; logs leave at once.
+ENV PATH=/opt/avance/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# Numeric, so that the kubelet can check runAsNonRoot.
+USER 65532:65532
+EXPOSE 8080 9090
+ENTRYPOINT ["avance"]
+CMD ["operator"]
