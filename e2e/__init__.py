@@ -1,1 +1,1 @@
-"""The lab: a real control plane, simulated hardware and a KubeVirt stand-in on one machine, and the tests that run there."""
+"""The lab: a real control plane, simulated hardware, a KubeVirt stand-in, and the tests that run on them."""

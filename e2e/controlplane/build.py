@@ -31,7 +31,7 @@ def cache_directory() -> Path:
 
 
 async def ensure_binaries() -> Binaries:
-    """Paths of all programs; builds what is missing (about 8 minutes on two cores the first time). Raises BuildError."""
+    """Paths of all programs; builds what is missing (about 8 minutes on two cores). Raises BuildError."""
     with BuildProgress() as progress:
         paths: dict[str, Path] = {}
         for choice in await find_installed():

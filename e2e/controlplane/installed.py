@@ -36,7 +36,7 @@ async def find_installed() -> list[Choice]:
 
 
 def _common_minor(choices: Iterable[Choice]) -> tuple[int, ...]:
-    """The minor version to settle on: the installed one when it is complete, else the one that missing parts are built at."""
+    """The minor version to settle on: the installed one if complete, else the one that missing parts are built at."""
     choices = list(choices)
     minors = {choice.version[:2] for choice in choices}
     complete = len(choices) == sum(program.is_kubernetes for program in PROGRAMS)

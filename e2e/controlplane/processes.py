@@ -60,7 +60,7 @@ class ServerProcess:
         return self._process.returncode is None
 
     async def wait_ready(self, check: Callable[[], Awaitable[bool]], timeout: float = 60) -> None:
-        """Awaits `check` (a network error in it means "not yet"). Raises ServerCrashed if the process ends or is late."""
+        """Awaits `check` (OSError in it means "not yet"). Raises ServerCrashed if the process ends or is late."""
 
         async def ready() -> bool:
             self.require_running()

@@ -40,9 +40,9 @@ class BuildProgress:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, what: str, total: int) -> None:
-        """A program's build starts; `total` is the number of packages it consists of (those cached are not compiled)."""
+        """A program's build starts; `total` is the number of its packages (those cached are not compiled)."""
         self._what, self._total, self._compiled = what, total, 0
-        self._started = time.monotonic()
+        self._started, self._last_line = time.monotonic(), 0.0
         self._bar = self._bars.add_task(f"building {what}", total=total)
         self.tick()
 
