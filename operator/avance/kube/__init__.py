@@ -1,0 +1,1 @@
+"""Adapter to the Kubernetes API: plain dictionaries in and out, no knowledge of pairs or VMs."""
