@@ -1,0 +1,151 @@
+"""AvanceAction: one object for each thing that is done, written before it is done.
+
+It is the write-ahead intent that a successor of a dead operator resumes, the log of what happened, and the way in
+which a person asks for something.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from avance.api.base import ApiModel, Column, ListOf, Names, Resource, Rule, map_by
+from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
+
+ActionType = Literal["Start", "Stop", "Migrate", "Restart", "Fence", "ColdRestart", "Rejoin", "CallHome"]
+ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
+
+NODE_ACTIONS: tuple[ActionType, ...] = ("Fence", "Rejoin", "CallHome")
+VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart")
+FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
+
+_Word = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
+
+
+class Target(ApiModel):
+    """What an action is done to."""
+
+    rules = (
+        Rule(
+            "self.kind != 'ProtectedVM' || has(self.namespace)",
+            "a ProtectedVM lives in a namespace: add target.namespace",
+        ),
+        Rule("self.kind != 'Node' || !has(self.namespace)", "a Node lives in no namespace: remove target.namespace"),
+    )
+
+    kind: Literal["Node", "ProtectedVM"]
+    """Kind of the target."""
+    name: ObjectName
+    """Name of the target."""
+    namespace: Annotated[ObjectName, Field(max_length=63)] | None = None
+    """Namespace of a ProtectedVM."""
+
+
+class ActionSpec(ApiModel):
+    """What is to be done, to what, and why. It never changes."""
+
+    rules = (
+        Rule("self == oldSelf", "an action cannot be changed once it is written: delete it, or create another one"),
+        Rule(
+            f"!(self.type in {list(NODE_ACTIONS)}) || self.target.kind == 'Node'",
+            f"{', '.join(NODE_ACTIONS[:-1])} and {NODE_ACTIONS[-1]} are done to a node: set target.kind to Node",
+        ),
+        Rule(
+            f"!(self.type in {list(VM_ACTIONS)}) || self.target.kind == 'ProtectedVM'",
+            f"{', '.join(VM_ACTIONS[:-1])} and {VM_ACTIONS[-1]} are done to a VM: set target.kind to ProtectedVM",
+        ),
+        Rule(
+            "self.type == 'Migrate' || !has(self.destination)",
+            "only Migrate goes somewhere: remove destination, or set type to Migrate",
+        ),
+    )
+
+    pair_ref: PairRef
+    """The pair that the action is about."""
+    type: ActionType
+    """What is done. Start, Stop, Migrate, Restart and ColdRestart are done to a VM; Fence (power off and prove it), \
+Rejoin (take a node back into service) and CallHome (ask for a spare part) to a node."""
+    target: Target
+    """What it is done to."""
+    destination: NodeName | None = None
+    """Node that a Migrate goes to; the pair's other node when absent."""
+    reason: _Word = "Requested"
+    """Why, as one CamelCase word; the same word as in events, logs and metrics. Requested: a person asked for it."""
+    message: Message = ""
+    """Why, as a sentence for people."""
+    requested_by: Annotated[str, Field(max_length=256)] | None = None
+    """Who asked for it: a user's name, or the operator's."""
+    incident: Annotated[str, Field(max_length=128)] | None = None
+    """The incident that it belongs to; what was done about one crash, say, carries one incident."""
+
+
+class Step(ApiModel):
+    """One step of an action. A step may be tried again by a successor: it is made so that this does no harm."""
+
+    name: _Word
+    """Name of the step."""
+    started_at: Time
+    """When it was tried first."""
+    finished_at: Time | None = None
+    """When it was done; absent while it is not."""
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """How often it was tried."""
+    message: Message = ""
+    """What came of it, or what it waits for."""
+
+
+class ActionStatus(ApiModel):
+    """How far the action is, and what came of it."""
+
+    rules = (
+        Rule(
+            f"!has(oldSelf.phase) || !(oldSelf.phase in {list(FINISHED)}) || "
+            "(has(self.phase) && self.phase == oldSelf.phase)",
+            "a finished action stays as it ended: create another one to do it again",
+        ),
+    )
+
+    phase: ActionPhase | None = None
+    """Pending until the operator takes it up, then Running, then one of Succeeded, Failed and Cancelled, for good."""
+    started_at: Time | None = None
+    """When the operator took it up."""
+    finished_at: Time | None = None
+    """When it ended."""
+    step: _Word | None = None
+    """The step that is being done."""
+    steps: Annotated[ListOf[Step], Field(max_length=32, json_schema_extra=map_by("name"))] = ()
+    """The steps begun so far, with their times."""
+    evidence: Evidence | None = None
+    """Proof that a fenced node is off."""
+    report: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
+    """What a call home says: part, serial number and whatever else is known about the faulty component."""
+    result: Message = ""
+    """What came of it, as a sentence."""
+    operator: Annotated[str, Field(max_length=256)] | None = None
+    """Identity of the operator that works on it."""
+    epoch: Annotated[int, Field(ge=0)] | None = None
+    """Counts the changes of leadership; tells the operator that works on it from one that was replaced."""
+
+
+class AvanceAction(Resource):
+    """One thing that is done about a pair: by the operator on its own, or because a person asked for it by creating
+    this object. Written before it is done, resumed by another operator if the first one dies, and kept as the log.
+    """
+
+    names: ClassVar = Names("AvanceAction", "avanceactions", "avanceaction", "action", "Cluster")
+    columns: ClassVar = (
+        Column("Type", ".spec.type"),
+        Column("Target", ".spec.target.name"),
+        Column("Reason", ".spec.reason"),
+        Column("By", ".spec.requestedBy"),
+        Column("Phase", ".status.phase"),
+        Column("Step", ".status.step"),
+        Column("Incident", ".spec.incident", priority=1),
+        Column("Age", ".metadata.creationTimestamp", type="date"),
+    )
+
+    metadata: ObjectMeta
+    """Standard metadata."""
+    spec: ActionSpec
+    """What is to be done, to what, and why."""
+    status: ActionStatus = ActionStatus()
+    """How far it is, and what came of it."""

@@ -1,0 +1,474 @@
+"""ProtectedVM: a virtual machine that survives the loss of its node. The operator owns one VirtualMachine for each."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from avance.api.base import (
+    ApiModel,
+    Column,
+    ListOf,
+    Names,
+    Resource,
+    Rule,
+    column_of_condition,
+    map_by,
+    schema_extra,
+)
+from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectName, PairRef, Quantity, Time
+
+Priority = Literal["High", "Medium", "Low"]
+VMPhase = Literal["Pending", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"]
+FailoverKind = Literal["Graceful", "ColdRestart", "Restart"]
+
+
+def _exactly_one(*fields: str) -> str:
+    """Return a CEL expression that holds when exactly one of the fields is set."""
+    return f"[{', '.join(f'has(self.{field})' for field in fields)}].filter(set, set).size() == 1"
+
+
+# --- disks ------------------------------------------------------------------------------------------------------------
+
+_SOURCES = ("blank", "containerImage", "registryImage", "http", "goldenImage", "claim")
+_DISK_STAYS = "a disk keeps its source and its storage class: add a disk under another name instead"
+_Stays = Field(json_schema_extra=schema_extra(Rule("self == oldSelf", _DISK_STAYS)))
+
+_Capacity = Annotated[
+    str,
+    Field(
+        max_length=32,
+        json_schema_extra=schema_extra(
+            Rule("isQuantity(self)", "write a number and a unit, for example 20Gi"),
+            Rule(
+                "!isQuantity(self) || quantity(self).compareTo(quantity('1Mi')) >= 0",
+                "a disk has at least 1Mi; mind the unit: 20Gi, not 20",
+            ),
+            Rule(
+                "!isQuantity(self) || quantity(self).compareTo(quantity(oldSelf)) >= 0",
+                "a disk can grow but not shrink: leave its capacity, or add a smaller disk under another name",
+            ),
+        ),
+    ),
+]
+_ImageName = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class BlankSource(ApiModel):
+    """An empty disk."""
+
+
+class RegistryImageSource(ApiModel):
+    """An image in a container registry that is copied into the disk once."""
+
+    url: Annotated[
+        str,
+        Field(
+            max_length=512,
+            json_schema_extra=schema_extra(
+                Rule("self.matches('^(docker|oci-archive)://.+$')", "write docker://<registry>/<image>:<tag>")
+            ),
+        ),
+    ]
+    """The image: docker://<registry>/<image>:<tag>."""
+
+
+class HttpSource(ApiModel):
+    """An image behind a web address that is copied into the disk once."""
+
+    url: Annotated[
+        str,
+        Field(
+            max_length=2048,
+            json_schema_extra=schema_extra(
+                Rule("self.matches('^https?://[^/]+')", "write the whole address of the image: https://<host>/<path>")
+            ),
+        ),
+    ]
+    """Address of the image."""
+
+
+class GoldenImageSource(ApiModel):
+    """A claim that is kept as a template and cloned into the disk once."""
+
+    name: ObjectName
+    """Name of the PersistentVolumeClaim."""
+    namespace: Annotated[ObjectName, Field(max_length=63)]
+    """Its namespace."""
+
+
+class ClaimSource(ApiModel):
+    """A claim that exists already and is used as it is."""
+
+    name: ObjectName
+    """Name of the PersistentVolumeClaim, in the ProtectedVM's namespace."""
+
+
+class Disk(ApiModel):
+    """A disk of the VM, with one source."""
+
+    rules = (
+        Rule(_exactly_one(*_SOURCES), f"say where the disk comes from with exactly one of {', '.join(_SOURCES)}"),
+        Rule(
+            "has(self.capacity) || has(self.claim) || has(self.containerImage)",
+            "say how large the new disk is: add capacity, for example 20Gi",
+        ),
+        Rule(
+            "!has(self.capacity) || !(has(self.claim) || has(self.containerImage))",
+            "remove capacity: a claim or a container image has its own size",
+        ),
+        Rule(
+            "!has(self.storageClassName) || !(has(self.claim) || has(self.containerImage))",
+            "remove storageClassName: it is for new disks, not for a claim or a container image",
+        ),
+        Rule(
+            " && ".join(f"has(self.{field}) == has(oldSelf.{field})" for field in (*_SOURCES, "storageClassName")),
+            _DISK_STAYS,
+        ),
+    )
+
+    name: DnsLabel
+    """Name of the disk."""
+    capacity: _Capacity | None = None
+    """Size of a new disk, for example 20Gi. It can grow later."""
+    storage_class_name: Annotated[ObjectName, _Stays] | None = None
+    """StorageClass of a new disk; the cluster's default when absent."""
+    bus: Literal["virtio", "sata", "scsi"] = "virtio"
+    """How the guest sees the disk: virtio is fastest, sata needs no driver."""
+    boot_order: Annotated[int, Field(ge=1, le=64)] | None = None
+    """The guest boots from the disk with the lowest number."""
+    blank: BlankSource | None = None
+    """An empty disk; write it as blank: {}."""
+    container_image: _ImageName | None = None
+    """A container image that holds a disk. What the guest writes is lost when the VM stops."""
+    registry_image: Annotated[RegistryImageSource, _Stays] | None = None
+    """An image in a container registry that is copied into the disk once."""
+    http: Annotated[HttpSource, _Stays] | None = None
+    """An image behind a web address that is copied into the disk once."""
+    golden_image: Annotated[GoldenImageSource, _Stays] | None = None
+    """A claim that is kept as a template and cloned into the disk once."""
+    claim: Annotated[ClaimSource, _Stays] | None = None
+    """A claim that exists already and is used as it is."""
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+class Network(ApiModel):
+    """A network interface of the VM."""
+
+    rules = (
+        Rule(
+            "(has(self.pod) && self.pod) != has(self.networkAttachment)",
+            "say what the interface is connected to: either pod: true or networkAttachment",
+        ),
+    )
+
+    name: DnsLabel
+    """Name of the interface."""
+    pod: bool | None = None
+    """True: the cluster's pod network."""
+    network_attachment: (
+        Annotated[
+            str,
+            Field(
+                max_length=317,
+                json_schema_extra=schema_extra(
+                    Rule(
+                        "self.matches('^([-a-z0-9]+/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+                        "write <namespace>/<name> of a NetworkAttachmentDefinition",
+                    )
+                ),
+            ),
+        ]
+        | None
+    ) = None
+    """<namespace>/<name> of the NetworkAttachmentDefinition that the interface is connected to."""
+    model: Literal["virtio", "e1000e", "rtl8139"] = "virtio"
+    """How the guest sees the interface: virtio is fastest, e1000e needs no driver."""
+    mac_address: (
+        Annotated[
+            str,
+            Field(
+                max_length=17,
+                json_schema_extra=schema_extra(
+                    Rule(
+                        "self.matches('^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$')",
+                        "write the address of one interface, such as 02:00:00:12:34:56: six bytes, the first one even",
+                    )
+                ),
+            ),
+        ]
+        | None
+    ) = None
+    """Hardware address that the interface keeps; one is made up when absent."""
+
+
+# --- guest and health checks ------------------------------------------------------------------------------------------
+
+
+class InstanceTypeRef(ApiModel):
+    """A KubeVirt instance type."""
+
+    name: ObjectName
+    """Name of the instance type."""
+    kind: Literal["VirtualMachineClusterInstancetype", "VirtualMachineInstancetype"] = (
+        "VirtualMachineClusterInstancetype"
+    )
+    """Kind of the instance type: of the cluster, or of the VM's namespace."""
+
+
+class PreferenceRef(ApiModel):
+    """A KubeVirt preference."""
+
+    name: ObjectName
+    """Name of the preference."""
+    kind: Literal["VirtualMachineClusterPreference", "VirtualMachinePreference"] = "VirtualMachineClusterPreference"
+    """Kind of the preference: of the cluster, or of the VM's namespace."""
+
+
+class CloudInit(ApiModel):
+    """What a Linux guest does at its first boot."""
+
+    rules = (Rule(_exactly_one("userData", "secretName"), "give exactly one of userData and secretName"),)
+
+    user_data: (
+        Annotated[
+            str,
+            Field(
+                max_length=65536,
+                json_schema_extra=schema_extra(
+                    Rule(
+                        "self.size() <= 2048",
+                        "at most 2048 characters fit: put longer user data into a Secret and name it in secretName",
+                    )
+                ),
+            ),
+        ]
+        | None
+    ) = None
+    """The user data itself, up to 2048 characters."""
+    secret_name: ObjectName | None = None
+    """Secret in the VM's namespace with the user data under the key userdata."""
+
+
+class Sysprep(ApiModel):
+    """What a Windows guest does at its first boot."""
+
+    secret_name: ObjectName
+    """Secret in the VM's namespace with autounattend.xml, unattend.xml, or both."""
+
+
+class Guest(ApiModel):
+    """What runs inside."""
+
+    rules = (
+        Rule("!has(self.cloudInit) || self.os != 'Windows'", "Windows knows no cloud-init: use sysprep instead"),
+        Rule("!has(self.sysprep) || self.os != 'Linux'", "sysprep is for Windows: use cloudInit, or set os to Windows"),
+    )
+
+    os: Literal["Linux", "Windows"] = "Linux"
+    """The operating system; decides the firmware, the clock and the devices that suit it."""
+    instance_type: InstanceTypeRef | None = None
+    """A KubeVirt instance type that says how large the VM is, in place of cores and memory."""
+    preference: PreferenceRef | None = None
+    """A KubeVirt preference that says which devices suit the guest."""
+    cloud_init: CloudInit | None = None
+    """What a Linux guest does at its first boot."""
+    sysprep: Sysprep | None = None
+    """What a Windows guest does at its first boot."""
+
+
+class GuestAgentPing(ApiModel):
+    """Restarts the VM when the QEMU guest agent inside answers no more."""
+
+    enabled: bool = False
+    """Switch it on only when the guest runs the agent."""
+    period_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    """How often it is asked."""
+    failure_threshold: Annotated[int, Field(ge=1, le=100)] = 3
+    """After how many silences in a row the VM is restarted."""
+    initial_delay_seconds: Annotated[int, Field(ge=0, le=3600)] = 120
+    """How long the guest may take to boot."""
+
+
+class HealthChecks(ApiModel):
+    """How a hung or crashed guest is noticed."""
+
+    guest_agent_ping: GuestAgentPing = GuestAgentPing()
+    """Restarts the VM when the QEMU guest agent inside answers no more."""
+    watchdog: Literal["None", "Reset", "PowerOff"] = "None"
+    """A watchdog device, and what it does when the guest feeds it no more; the guest must run a watchdog daemon."""
+    panic_device: bool = False
+    """A device that lets the guest's kernel report its panic."""
+
+
+# --- the kind ---------------------------------------------------------------------------------------------------------
+
+
+class ProtectedVMSpec(ApiModel):
+    """The VM, and how it is protected."""
+
+    rules = (
+        Rule(
+            "has(self.cores) || has(self.guest.instanceType)",
+            "say how many processors the VM gets: add cores, or guest.instanceType",
+        ),
+        Rule(
+            "has(self.memory) || has(self.guest.instanceType)",
+            "say how much memory the VM gets: add memory, for example 4Gi, or guest.instanceType",
+        ),
+        Rule(
+            "!has(self.guest.instanceType) || !(has(self.cores) || has(self.memory))",
+            "the instance type says how large the VM is: remove cores and memory, or guest.instanceType",
+        ),
+    )
+
+    pair_ref: Annotated[
+        PairRef,
+        Field(
+            json_schema_extra=schema_extra(
+                Rule("self == oldSelf", "a VM stays with its pair: delete it, and create it again for the other one")
+            )
+        ),
+    ]
+    """The pair that protects the VM. It never changes."""
+    cores: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Processors of the VM. Needed unless guest.instanceType is given."""
+    memory: (
+        Annotated[
+            Quantity,
+            Field(
+                json_schema_extra=schema_extra(
+                    Rule(
+                        "!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('64Mi')) >= 0",
+                        "a VM needs at least 64Mi of memory; mind the unit: 4Gi, not 4",
+                    )
+                ),
+            ),
+        ]
+        | None
+    ) = None
+    """Memory of the VM, for example 4Gi; at least 64Mi. Needed unless guest.instanceType is given."""
+    disks: Annotated[
+        ListOf[Disk],
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra=schema_extra(
+                Rule(
+                    "self.all(a, !has(a.bootOrder) || "
+                    "self.exists_one(b, has(b.bootOrder) && b.bootOrder == a.bootOrder))",
+                    "two disks have the same bootOrder: give each its own number",
+                ),
+                **map_by("name"),
+            ),
+        ),
+    ]
+    """The disks, at least one."""
+    networks: Annotated[
+        ListOf[Network],
+        Field(
+            max_length=8,
+            json_schema_extra=schema_extra(
+                Rule(
+                    "self.filter(network, has(network.pod) && network.pod).size() <= 1",
+                    "only one interface can be on the pod network: connect the others by networkAttachment",
+                ),
+                **map_by("name"),
+            ),
+        ),
+    ] = (Network(name="default", pod=True),)
+    """The network interfaces; by default one, on the pod network."""
+    guest: Guest = Guest()
+    """What runs inside."""
+    restart_priority: Priority = "Medium"
+    """After a crash, High is restarted before Medium, and Medium before Low."""
+    preferred_node: NodeName | None = None
+    """Node of the pair that the VM runs on when both are equally fit."""
+    running: bool = True
+    """Whether the VM shall run. False shuts it down."""
+    health_checks: HealthChecks = HealthChecks()
+    """How a hung or crashed guest is noticed."""
+    template: Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})] = (
+        Field(default_factory=dict)
+    )
+    """What this API does not name: merged onto spec.template of the KubeVirt VirtualMachine as it is, lists of named \
+items by their names."""
+
+
+class LastFailover(ApiModel):
+    """How the VM changed its node or was restarted last."""
+
+    time: Time
+    """When it was done."""
+    kind: FailoverKind
+    """Graceful: it kept running. ColdRestart: it was booted on the other node. Restart: it was booted where it was."""
+    from_: NodeName | None = None
+    """Node that it ran on before."""
+    to: NodeName | None = None
+    """Node that it ran on afterwards."""
+    seconds: Annotated[int, Field(ge=0)] = 0
+    """How long it took, from the cause to a running VM."""
+
+
+class Downtime(ApiModel):
+    """How long the VM was down in a year, though it should have run."""
+
+    year: Annotated[int, Field(ge=2000)]
+    """The year (UTC)."""
+    planned_seconds: Annotated[int, Field(ge=0)] = 0
+    """Because someone asked for it."""
+    unplanned_seconds: Annotated[int, Field(ge=0)] = 0
+    """Because something broke."""
+
+
+class ProtectedVMStatus(ApiModel):
+    """Where the VM is, and whether it would survive a crash now."""
+
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    """The generation of the spec that this status is about."""
+    phase: VMPhase | None = None
+    """What the VM does at the moment."""
+    conditions: Annotated[ListOf[Condition], Field(max_length=32, json_schema_extra=map_by("type"))] = ()
+    """Ready (the guest runs), Protected (it would survive the loss of its node), Migratable (it can move while it \
+runs), Synced (both nodes have its data)."""
+    primary: NodeName | None = None
+    """Node that the VM runs on."""
+    backup: NodeName | None = None
+    """The other node of the pair."""
+    last_failover: LastFailover | None = None
+    """How the VM changed its node or was restarted last."""
+    downtime: Downtime | None = None
+    """Downtime in this year."""
+    outage_since: Time | None = None
+    """Since when the VM is down though it should run; absent while it runs."""
+
+
+class ProtectedVM(Resource):
+    """A virtual machine that survives the loss of its node: it moves away while it runs when its node weakens, and is
+    restarted on the other node when its node crashes.
+    """
+
+    names: ClassVar = Names("ProtectedVM", "protectedvms", "protectedvm", "pvm", "Namespaced")
+    columns: ClassVar = (
+        Column("Phase", ".status.phase"),
+        Column("Primary", ".status.primary"),
+        Column("Backup", ".status.backup"),
+        column_of_condition("Protected"),
+        Column("Priority", ".spec.restartPriority"),
+        column_of_condition("Reason", type_="Protected", field="reason"),
+        Column("Age", ".metadata.creationTimestamp", type="date"),
+    )
+    rules = (
+        Rule(
+            "self.metadata.name.size() <= 52",
+            "choose a name of at most 52 characters: it becomes part of the names of pods and labels",
+        ),
+    )
+
+    metadata: ObjectMeta
+    """Standard metadata."""
+    spec: ProtectedVMSpec
+    """The VM, and how it is protected."""
+    status: ProtectedVMStatus = ProtectedVMStatus()
+    """Where it is, and whether it would survive a crash now."""
