@@ -1,0 +1,289 @@
+"""The chart as the real helm renders it: what is installed by default, and what each value changes."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.controlplane import ensure_binaries
+from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError, of_kind, only
+
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
+
+
+@pytest.fixture(scope="module")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(asyncio.run(ensure_binaries()).helm, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def objects(helm: Helm) -> list[dict[str, Any]]:
+    return helm.template()
+
+
+def pod_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    spec: dict[str, Any] = only(objects, "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def rules_of(objects: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Every rule with the place where it holds: a namespace, or `everywhere`."""
+    roles = of_kind(objects, "ClusterRole") + of_kind(objects, "Role")
+    return [(role["metadata"].get("namespace", "everywhere"), rule) for role in roles for rule in role["rules"]]
+
+
+def grants(objects: list[dict[str, Any]], resource: str) -> dict[str, set[str]]:
+    """The verbs for a resource, by place."""
+    granted: dict[str, set[str]] = {}
+    for place, rule in rules_of(objects):
+        if resource in rule["resources"]:
+            granted.setdefault(place, set()).update(rule["verbs"])
+    return granted
+
+
+def test_lint_has_nothing_to_say(helm: Helm) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(CHART))
+
+
+def test_a_kubernetes_without_admission_policies_is_refused(helm: Helm) -> None:
+    with pytest.raises(HelmError, match="incompatible with Kubernetes"):
+        helm.template("--kube-version", "1.29.4")
+
+
+def test_the_defaults_install_one_operator_with_all_that_it_needs(objects: list[dict[str, Any]]) -> None:
+    kinds = sorted(document["kind"] for document in objects)
+    assert kinds == sorted(
+        ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"] * 2
+        + ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Service", "Deployment"]
+        + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    )  # fmt: skip
+
+
+def test_every_object_says_where_it_belongs(objects: list[dict[str, Any]]) -> None:
+    for document in objects:
+        namespace = document["metadata"].get("namespace")
+        if document["kind"] in CLUSTER_WIDE:
+            assert namespace is None
+        else:
+            assert namespace == NAMESPACE or document["kind"] in {"Role", "RoleBinding"}
+        labels = document["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == RELEASE
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["app.kubernetes.io/version"] == "0.1.0"
+        assert labels["helm.sh/chart"] == "avance-0.1.0"
+
+
+def test_selectors_find_the_pods(objects: list[dict[str, Any]]) -> None:
+    deployment = only(objects, "Deployment")["spec"]
+    labels = deployment["template"]["metadata"]["labels"].items()
+    service = only(objects, "Service")["spec"]
+    anti_affinity = deployment["template"]["spec"]["affinity"]["podAntiAffinity"]
+    (term,) = anti_affinity["requiredDuringSchedulingIgnoredDuringExecution"]
+    for selector in (deployment["selector"]["matchLabels"], service["selector"], term["labelSelector"]["matchLabels"]):
+        assert selector
+        assert selector.items() <= labels
+    (container,) = deployment["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"probes": 8080, "metrics": 9090}
+    assert {port["targetPort"] for port in service["ports"]} <= ports.keys()
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "probes"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
+
+
+def test_every_container_is_restricted(objects: list[dict[str, Any]]) -> None:
+    pod = pod_of(objects)
+    context = pod["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] == context["runAsGroup"] == 65532
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert all("hostPath" not in volume for volume in pod["volumes"])
+    for container in pod["containers"] + pod.get("initContainers", []):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_the_operator_outlives_a_node(objects: list[dict[str, Any]]) -> None:
+    assert only(objects, "Deployment")["spec"]["replicas"] == 2
+    tolerations = {toleration["key"]: toleration for toleration in pod_of(objects)["tolerations"]}
+    assert tolerations["node.kubernetes.io/not-ready"]["tolerationSeconds"] == 5
+    assert tolerations["node.kubernetes.io/unreachable"]["tolerationSeconds"] == 5
+    assert tolerations["node-role.kubernetes.io/control-plane"]["effect"] == "NoSchedule"
+    assert not [toleration for toleration in tolerations.values() if "key" not in toleration], "tolerates everything"
+
+
+def test_no_rule_has_a_wildcard(objects: list[dict[str, Any]]) -> None:
+    for _, rule in rules_of(objects):
+        assert not {"*"} & {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}, rule
+        assert "nonResourceURLs" not in rule
+
+
+def test_what_could_start_a_second_instance_is_not_granted(objects: list[dict[str, Any]]) -> None:
+    assert grants(objects, "nodes") == {"everywhere": {"get", "list", "watch", "patch"}}
+    assert grants(objects, "virtualmachineinstances") == {"everywhere": {"get", "list", "watch"}}
+
+
+def test_secrets_are_read_in_the_operators_namespace_only(objects: list[dict[str, Any]]) -> None:
+    assert grants(objects, "secrets") == {NAMESPACE: {"get"}}
+
+
+def test_secrets_can_be_limited_to_names(helm: Helm) -> None:
+    limited = helm.template("--set", "rbac.secretNames={bmc-a,bmc-b}")
+    (rule,) = [rule for _, rule in rules_of(limited) if "secrets" in rule["resources"]]
+    assert rule["resourceNames"] == ["bmc-a", "bmc-b"]
+
+
+def test_only_the_leaders_lease_can_be_changed(objects: list[dict[str, Any]]) -> None:
+    assert grants(objects, "leases") == {
+        NAMESPACE: {"create", "get", "update", "patch"},
+        "kube-node-lease": {"get", "list", "watch"},
+    }
+    (named,) = [rule for place, rule in rules_of(objects) if place == NAMESPACE and "update" in rule["verbs"]]
+    assert named["resourceNames"] == ["avance-operator"]
+
+
+def test_every_binding_leads_to_its_role_and_to_the_service_account(objects: list[dict[str, Any]]) -> None:
+    account = only(objects, "ServiceAccount")["metadata"]
+    roles = {
+        (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"])
+        for role in of_kind(objects, "ClusterRole") + of_kind(objects, "Role")
+    }
+    bindings = of_kind(objects, "ClusterRoleBinding") + of_kind(objects, "RoleBinding")
+    bound = {(b["roleRef"]["kind"], b["metadata"].get("namespace"), b["roleRef"]["name"]) for b in bindings}
+    assert bound == roles
+    for binding in bindings:
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+        ]
+    assert pod_of(objects)["serviceAccountName"] == account["name"]
+
+
+def test_definitions_are_installed_whole(objects: list[dict[str, Any]]) -> None:
+    generated = [yaml.safe_load(path.read_text()) for path in sorted((CHART.parents[1] / "crds").glob("*.yaml"))]
+    rendered = sorted(of_kind(objects, "CustomResourceDefinition"), key=lambda crd: str(crd["metadata"]["name"]))
+    assert [crd["spec"] for crd in rendered] == [crd["spec"] for crd in generated]
+
+
+def test_definitions_are_kept_unless_told_otherwise(helm: Helm, objects: list[dict[str, Any]]) -> None:
+    def policies(rendered: list[dict[str, Any]]) -> list[str | None]:
+        definitions = of_kind(rendered, "CustomResourceDefinition")
+        return [crd["metadata"].get("annotations", {}).get("helm.sh/resource-policy") for crd in definitions]
+
+    assert policies(objects) == ["keep"] * 3
+    assert policies(helm.template("--set", "crds.keep=false")) == [None] * 3
+    assert policies(helm.template("--set", "crds.enabled=false")) == []
+
+
+def test_the_operator_can_be_stopped_by_a_value(helm: Helm) -> None:
+    stopped = helm.template("--set", "replicas=0")
+    assert only(stopped, "Deployment")["spec"]["replicas"] == 0
+
+
+def test_an_existing_service_account_can_be_used(helm: Helm) -> None:
+    objects = helm.template("--set", "serviceAccount.create=false,serviceAccount.name=robot")
+    assert not of_kind(objects, "ServiceAccount")
+    assert pod_of(objects)["serviceAccountName"] == "robot"
+    with pytest.raises(HelmError, match=r"serviceAccount\.name must name an existing ServiceAccount"):
+        helm.template("--set", "serviceAccount.create=false")
+
+
+def test_extra_objects_are_templates(helm: Helm) -> None:
+    values = '[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"{{ .Release.Name }}-extra"}}]'
+    (extra,) = of_kind(helm.template("--set-json", f"extraObjects={values}"), "ConfigMap")
+    assert extra["metadata"]["name"] == "avance-extra"
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("replica=3", "'replica' not allowed"),
+        ("replicas=two", "'/replicas': got string, want integer"),
+        ("replicas=-1", "'/replicas': minimum"),
+        ("image.name=x", "'/image': additional properties 'name' not allowed"),
+        ("image.digest=latest", "'/image/digest'"),
+        ("image.pullPolicy=Sometimes", "'/image/pullPolicy': value must be one of"),
+        ("crds.install=true", "'/crds': additional properties 'install' not allowed"),
+        ("crds.keep=maybe", "'/crds/keep': got string, want boolean"),
+        ("rbac.secretNames=bmc", "'/rbac/secretNames': got string, want array"),
+        ("resources.limit.memory=1Gi", "'/resources': additional properties 'limit' not allowed"),
+        ("resources.limits.memory=much", "'/resources/limits/memory'"),
+        ("tolerations[0].operator=Exist", "'/tolerations/0/operator': value must be one of"),
+        ("metrics.enabled=true", "'/metrics': additional properties 'enabled' not allowed"),
+        ("affinity.pod=x", "'/affinity': additional properties 'pod' not allowed"),
+        ("nodeSelector=a", "'/nodeSelector': got string, want object"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(helm: Helm, setting: str, complaint: str) -> None:
+    with pytest.raises(HelmError) as refusal:
+        helm.template("--set", setting)
+    assert complaint in str(refusal.value)
+
+
+# For every value of values.yaml, a setting that must make a difference.
+SETTINGS = {
+    "nameOverride": '"other"',
+    "fullnameOverride": '"other"',
+    "image.repository": '"registry.example/avance"',
+    "image.tag": '"9"',
+    "image.digest": f'"sha256:{"0" * 64}"',
+    "image.pullPolicy": '"Always"',
+    "imagePullSecrets": '[{"name":"login"}]',
+    "replicas": "3",
+    "extraArgs": '["--verbose"]',
+    "extraEnv": '[{"name":"HTTPS_PROXY","value":"x"}]',
+    "crds.enabled": "false",
+    "crds.keep": "false",
+    "serviceAccount.create": 'false,serviceAccount.name="robot"',
+    "serviceAccount.name": '"robot"',
+    "serviceAccount.annotations": '{"a":"b"}',
+    "rbac.create": "false",
+    "rbac.secretNames": '["bmc"]',
+    "admissionPolicy.enabled": "false",
+    "metrics.service.enabled": "false",
+    "metrics.service.annotations": '{"a":"b"}',
+    "resources.requests.cpu": '"1"',
+    "resources.requests.memory": '"1Gi"',
+    "resources.limits.memory": '"1Gi"',
+    "priorityClassName": '""',
+    "nodeSelector": '{"a":"b"}',
+    "tolerations": "[]",
+    "affinity": '{"nodeAffinity":{"a":"b"}}',
+    "podAnnotations": '{"a":"b"}',
+    "podLabels": '{"a":"b"}',
+    "extraObjects": '["kind: X"]',
+}
+
+
+def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}"
+
+
+def test_every_value_has_its_setting() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(SETTINGS) == set(leaves(values))
+
+
+@pytest.mark.parametrize("path", SETTINGS)
+def test_every_value_makes_a_difference(helm: Helm, objects: list[dict[str, Any]], path: str) -> None:
+    assert helm.template("--set-json", f"{path}={SETTINGS[path]}") != objects
+
+
+def test_the_notes_say_what_to_do_next(helm: Helm) -> None:
+    notes = helm.run("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client")
+    for command in ("rollout status deployment/avance", "label node", "create secret generic", "get avance"):
+        assert command in notes
