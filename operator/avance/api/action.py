@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from avance.api.base import ApiModel, Column, ListOf, Names, Resource, Rule, map_by
+from avance.api.base import ApiModel, Column, ListOf, MapBy, Names, Resource, Rule
 from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
 
 ActionType = Literal["Start", "Stop", "Migrate", "Restart", "Fence", "ColdRestart", "Rejoin", "CallHome"]
@@ -112,7 +112,7 @@ class ActionStatus(ApiModel):
     """When it ended."""
     step: _Word | None = None
     """The step that is being done."""
-    steps: Annotated[ListOf[Step], Field(max_length=32, json_schema_extra=map_by("name"))] = ()
+    steps: Annotated[ListOf[Step], Field(max_length=32), MapBy("name")] = ()
     """The steps begun so far, with their times."""
     evidence: Evidence | None = None
     """Proof that a fenced node is off."""

@@ -29,14 +29,33 @@ def camel_case(name: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A CEL rule of the API server. The message is all that a user sees, so it says what to do."""
+    """A CEL rule of the API server: in the annotation of a field, or among the `rules` of a model.
+
+    The message is all that a user sees, so it says what to do.
+    """
 
     expression: str
     message: str
 
-    def schema(self) -> dict[str, str]:
-        """Return the rule as an item of `x-kubernetes-validations`."""
-        return {"rule": self.expression, "message": self.message}
+    def add_to(self, schema: JsonSchemaValue) -> None:
+        """Add the rule to the `x-kubernetes-validations` of a schema."""
+        schema.setdefault("x-kubernetes-validations", []).append({"message": self.message, "rule": self.expression})
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        self.add_to(schema)
+        return schema
+
+
+class MapBy:
+    """Annotates a list whose items are told apart by these fields, so that several writers can merge their items."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = keys
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        keywords = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self.keys)}
+        return handler(core_schema) | keywords
 
 
 class ApiModel(BaseModel):
@@ -69,8 +88,8 @@ class ApiModel(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core_schema))
-        if cls.rules:
-            schema["x-kubernetes-validations"] = [rule.schema() for rule in cls.rules]
+        for rule in cls.rules:
+            rule.add_to(schema)
         return schema
 
 
@@ -102,20 +121,12 @@ class Resource(ApiModel):
     columns: ClassVar[tuple[Column, ...]]
 
 
-def schema_extra(*rules: Rule, **keywords: Any) -> dict[str, Any]:
-    """Return `json_schema_extra` for a Field: CEL rules about this field's value, and further schema keywords."""
-    extra = dict(keywords)
-    if rules:
-        extra["x-kubernetes-validations"] = [rule.schema() for rule in rules]
-    return extra
-
-
-def map_by(*keys: str) -> dict[str, Any]:
-    """Return the schema keywords of a list whose items are told apart by these fields, so that writers can merge."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
-
-
 def column_of_condition(name: str, *, field: Literal["status", "reason"] = "status", type_: str = "") -> Column:
     """Return the column that shows a condition's status (or its reason, with `-o wide`)."""
     path = f'.status.conditions[?(@.type=="{type_ or name}")].{field}'
     return Column(name, path, priority=1 if field == "reason" else 0)
+
+
+def exactly_one(*fields: str) -> str:
+    """Return a CEL expression that holds when exactly one of the fields is set."""
+    return f"[{', '.join(f'has(self.{field})' for field in fields)}].filter(set, set).size() == 1"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from avance.api.base import ApiModel, Rule, schema_extra
+from avance.api.base import ApiModel, Rule
 
 # --- points in time ---------------------------------------------------------------------------------------------------
 
@@ -35,8 +35,7 @@ Time = Annotated[
 
 # --- quantities -------------------------------------------------------------------------------------------------------
 
-_QUANTITY = r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?"
-QUANTITY_PATTERN = f"^{_QUANTITY.replace('?:', '')}$"  # Kubernetes' regular expressions know no (?:...)
+_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?", re.ASCII)
 _DECIMAL_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
@@ -46,7 +45,7 @@ def parse_quantity(text: str) -> Decimal:
 
     Raises ValueError when the text is no quantity.
     """
-    match = re.fullmatch(_QUANTITY, text, flags=re.ASCII)
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no quantity: write a number and a unit, for example 4Gi, 500M, 1500m or 2")
     number, suffix = Decimal(match[1]), match[2] or ""
@@ -81,7 +80,11 @@ def _quantity_text(value: Any) -> Any:
 Quantity = Annotated[
     str,
     BeforeValidator(_quantity_text),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY_PATTERN}),
+    WithJsonSchema({"x-kubernetes-int-or-string": True}),
+    Rule(
+        "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
+        "write a number and a unit, for example 4Gi, 1500m or 2",
+    ),
 ]
 """A Kubernetes quantity, kept as the user wrote it; bytes_of() and milli_cpu_of() give its value."""
 
@@ -96,10 +99,21 @@ _DNS_NAME_RULE = Rule(
     "use the name of a Kubernetes object: lower-case letters, digits, '-' and '.' only",
 )
 
-DnsLabel = Annotated[str, Field(min_length=1, max_length=63, json_schema_extra=schema_extra(_DNS_LABEL_RULE))]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, json_schema_extra=schema_extra(_DNS_NAME_RULE))]
+DnsLabel = Annotated[str, Field(min_length=1, max_length=63), _DNS_LABEL_RULE]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253), _DNS_NAME_RULE]
 NodeName = ObjectName
-Message = Annotated[str, Field(max_length=1024)]
+
+_MESSAGE_LENGTH = 1024
+
+
+def _shortened(value: Any) -> Any:
+    """Cut what the API server would refuse: an endless error text must not keep a step from being recorded."""
+    too_long = isinstance(value, str) and len(value) > _MESSAGE_LENGTH
+    return value[: _MESSAGE_LENGTH - 1] + "…" if too_long else value
+
+
+Message = Annotated[str, BeforeValidator(_shortened), Field(max_length=_MESSAGE_LENGTH)]
+"""A sentence for people. In Python a longer one is cut."""
 
 # --- objects ----------------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from avance.api.base import (
     ApiModel,
     Column,
     ListOf,
+    MapBy,
     Names,
     Resource,
     Rule,
     column_of_condition,
-    map_by,
-    schema_extra,
 )
+from avance.api.health import ComponentKind, Health, Severity
 from avance.api.meta import (
     Condition,
     Evidence,
@@ -26,88 +26,15 @@ from avance.api.meta import (
     Time,
 )
 
-ComponentKind = Literal[
-    "PowerSupply",
-    "Fan",
-    "Temperature",
-    "Disk",
-    "Raid",
-    "Memory",
-    "CPU",
-    "PublicNetwork",
-    "PrivateLink",
-    "ReplicaStorage",
-    "Kernel",
-    "Kubelet",
-    "ContainerRuntime",
-    "VirtHandler",
-]
-Severity = Literal["Benign", "Serious", "Fatal"]
 NodeState = Literal["Unknown", "InService", "Degraded", "Suspect", "Fencing", "Fenced", "Rejoining", "Closed"]
 
-_Weight = Annotated[int, Field(ge=0, le=100)]
-
-_FATAL_TAKES_ALL = Rule(
-    "!has(self.severity) || self.severity != 'Fatal' || !has(self.weight) || self.weight == 100",
-    "a Fatal fault takes the whole health score: leave weight out or set it to 100",
-)
 _LABEL_VALUES = Rule(
     "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'))",
     "write values of labels: letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
 )
 
 
-# --- spec: health -----------------------------------------------------------------------------------------------------
-
-
-class ComponentHealth(ApiModel):
-    """What a fault of one kind of component means for the health of its node."""
-
-    rules = (
-        _FATAL_TAKES_ALL,
-        Rule("has(self.severity) || has(self.weight)", "say what to change for this kind: severity, weight, or both"),
-    )
-
-    kind: ComponentKind
-    """Kind of component."""
-    severity: Severity | None = None
-    """Benign: redundancy is lost, service is kept. Serious: a service of the node is lost. Fatal: the node is gone. \
-The built-in severity of the kind when absent."""
-    weight: _Weight | None = None
-    """What such a fault takes from the score of 100. The built-in weight of the kind when absent."""
-
-
-class ConditionMapping(ApiModel):
-    """A further Node condition that counts as a fault while it is True."""
-
-    rules = (_FATAL_TAKES_ALL,)
-
-    type: Annotated[str, Field(min_length=1, max_length=316)]
-    """Type of the Node condition, for example FrequentKubeletRestart."""
-    kind: ComponentKind
-    """Kind of component that the condition speaks of."""
-    severity: Severity | None = None
-    """Severity of this fault; that of the kind when absent."""
-    weight: _Weight | None = None
-    """What this fault takes from the score; the weight of the kind when absent."""
-
-
-class Health(ApiModel):
-    """How the health of a node is judged, and when a difference is worth a move."""
-
-    components: Annotated[ListOf[ComponentHealth], Field(max_length=14, json_schema_extra=map_by("kind"))] = ()
-    """Kinds of components that shall weigh otherwise than they do by default."""
-    conditions: Annotated[ListOf[ConditionMapping], Field(max_length=32, json_schema_extra=map_by("type"))] = ()
-    """Node conditions, beyond the built-in ones, that count as faults."""
-    margin: Annotated[int, Field(ge=1, le=100)] = 5
-    """VMs move for their health's sake only to a node whose score is higher by at least this much."""
-    dwell_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
-    """How long the other node must have been healthier before VMs move to it."""
-    minimum_stay_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
-    """How long a VM stays where it has moved to before another comparison of health may move it again."""
-
-
-# --- spec: detection and fencing --------------------------------------------------------------------------------------
+# --- detection and fencing --------------------------------------------------------------------------------------
 
 
 class Detection(ApiModel):
@@ -128,41 +55,32 @@ class FenceNode(ApiModel):
     """The protocol that the management controller speaks."""
     address: Annotated[
         str,
-        Field(
-            min_length=1,
-            max_length=253,
-            json_schema_extra=schema_extra(
-                Rule(
-                    "self.startsWith('https://')",
-                    "write https://<host> or https://<host>:<port>: passwords are never sent over http",
-                ),
-                Rule(
-                    "!self.startsWith('https://') || isURL(self)",
-                    "this is no address: write https://<host> or https://<host>:<port>",
-                ),
-                Rule(
-                    "!isURL(self) || (url(self).getEscapedPath() in ['', '/'] && !self.matches('[?#]'))",
-                    "leave the path out of the address and write it to systemPath",
-                ),
-                Rule(
-                    "!self.contains('@')",
-                    "leave user and password out of the address: they belong in the Secret of credentialsSecretName",
-                ),
-            ),
+        Field(min_length=1, max_length=253),
+        Rule(
+            "self.startsWith('https://')",
+            "write https://<host> or https://<host>:<port>: passwords are never sent over http",
+        ),
+        Rule(
+            "!self.startsWith('https://') || (isURL(self) && url(self).getHostname() != '')",
+            "this is no address: write https://<host> or https://<host>:<port>",
+        ),
+        Rule(
+            "!isURL(self) || (url(self).getEscapedPath() in ['', '/'] && !self.matches('[?#]'))",
+            "leave the path out of the address and write it to systemPath",
+        ),
+        Rule(
+            "!self.contains('@')",
+            "leave user and password out of the address: they belong in the Secret of credentialsSecretName",
         ),
     ]
     """Address of the management controller: https://<host> or https://<host>:<port>."""
     system_path: (
         Annotated[
             str,
-            Field(
-                max_length=253,
-                json_schema_extra=schema_extra(
-                    Rule(
-                        "self.matches('^/redfish/v1/Systems/[^/?#]+/?$')",
-                        "write the path of one system, for example /redfish/v1/Systems/1",
-                    )
-                ),
+            Field(max_length=253),
+            Rule(
+                "self.matches('^/redfish/v1/Systems/[^/?#]+/?$')",
+                "write the path of one system, for example /redfish/v1/Systems/1",
             ),
         ]
         | None
@@ -179,17 +97,13 @@ class Fencing(ApiModel):
 
     nodes: Annotated[
         ListOf[FenceNode],
-        Field(
-            max_length=2,
-            json_schema_extra=schema_extra(
-                Rule(
-                    "self.all(a, self.all(b, a.name == b.name || a.address != b.address || "
-                    "(has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
-                    "both nodes name one machine: give each its own address, or its own systemPath of a shared one",
-                ),
-                **map_by("name"),
-            ),
+        Field(max_length=2),
+        Rule(
+            "self.all(a, self.all(b, a.name == b.name || a.address != b.address || "
+            "(has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
+            "both nodes name one machine: give each its own address, or its own systemPath of a shared one",
         ),
+        MapBy("name"),
     ] = ()
     """How each of the two nodes is fenced."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
@@ -200,7 +114,7 @@ class Fencing(ApiModel):
     """How often each management controller is asked for its state: a broken one must be known before it is needed."""
 
 
-# --- spec: the rest ---------------------------------------------------------------------------------------------------
+# --- the rest of the spec ---------------------------------------------------------------------------------------------
 
 
 class Placement(ApiModel):
@@ -262,13 +176,9 @@ class PairSpec(ApiModel):
 
     node_selector: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]],
-        Field(
-            max_length=8,
-            json_schema_extra=schema_extra(
-                Rule("self.size() > 0", "name a label that exactly two nodes carry, for example avance.dev/pair: site"),
-                _LABEL_VALUES,
-            ),
-        ),
+        Field(max_length=8),
+        Rule("self.size() > 0", "name a label that exactly two nodes carry, for example avance.dev/pair: site"),
+        _LABEL_VALUES,
     ]
     """Labels that exactly two nodes carry, for example avance.dev/pair: site."""
     mode: Literal["Automatic", "Observe"] = "Automatic"
@@ -392,7 +302,7 @@ class PairStatus(ApiModel):
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The generation of the spec that this status is about."""
-    conditions: Annotated[ListOf[Condition], Field(max_length=32, json_schema_extra=map_by("type"))] = ()
+    conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (two nodes found, the spec is followed), Redundant (either node can hold every VM), FailoverReady (a \
 crash now would be survived without a person), PrivateLinkHealthy."""
     primary: NodeName | None = None
@@ -401,9 +311,9 @@ crash now would be survived without a person), PrivateLinkHealthy."""
     """Both health scores at a glance."""
     vm_count: Annotated[str, Field(max_length=16)] = ""
     """How many VMs are protected, of how many at most."""
-    nodes: Annotated[ListOf[NodeStatus], Field(max_length=8, json_schema_extra=map_by("name"))] = ()
+    nodes: Annotated[ListOf[NodeStatus], Field(max_length=8), MapBy("name")] = ()
     """The nodes that the selector finds; two, if all is well."""
-    vms: Annotated[ListOf[VMStatus], Field(max_length=128, json_schema_extra=map_by("namespace", "name"))] = ()
+    vms: Annotated[ListOf[VMStatus], Field(max_length=128), MapBy("namespace", "name")] = ()
     """The VMs of the pair."""
     incident: Incident | None = None
     """What is being dealt with now."""

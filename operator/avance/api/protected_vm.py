@@ -8,146 +8,19 @@ from avance.api.base import (
     ApiModel,
     Column,
     ListOf,
+    MapBy,
     Names,
     Resource,
     Rule,
     column_of_condition,
-    map_by,
-    schema_extra,
+    exactly_one,
 )
+from avance.api.disk import Disk
 from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectName, PairRef, Quantity, Time
 
 Priority = Literal["High", "Medium", "Low"]
 VMPhase = Literal["Pending", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"]
 FailoverKind = Literal["Graceful", "ColdRestart", "Restart"]
-
-
-def _exactly_one(*fields: str) -> str:
-    """Return a CEL expression that holds when exactly one of the fields is set."""
-    return f"[{', '.join(f'has(self.{field})' for field in fields)}].filter(set, set).size() == 1"
-
-
-# --- disks ------------------------------------------------------------------------------------------------------------
-
-_SOURCES = ("blank", "containerImage", "registryImage", "http", "goldenImage", "claim")
-_DISK_STAYS = "a disk keeps its source and its storage class: add a disk under another name instead"
-_Stays = Field(json_schema_extra=schema_extra(Rule("self == oldSelf", _DISK_STAYS)))
-
-_Capacity = Annotated[
-    str,
-    Field(
-        max_length=32,
-        json_schema_extra=schema_extra(
-            Rule("isQuantity(self)", "write a number and a unit, for example 20Gi"),
-            Rule(
-                "!isQuantity(self) || quantity(self).compareTo(quantity('1Mi')) >= 0",
-                "a disk has at least 1Mi; mind the unit: 20Gi, not 20",
-            ),
-            Rule(
-                "!isQuantity(self) || quantity(self).compareTo(quantity(oldSelf)) >= 0",
-                "a disk can grow but not shrink: leave its capacity, or add a smaller disk under another name",
-            ),
-        ),
-    ),
-]
-_ImageName = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class BlankSource(ApiModel):
-    """An empty disk."""
-
-
-class RegistryImageSource(ApiModel):
-    """An image in a container registry that is copied into the disk once."""
-
-    url: Annotated[
-        str,
-        Field(
-            max_length=512,
-            json_schema_extra=schema_extra(
-                Rule("self.matches('^(docker|oci-archive)://.+$')", "write docker://<registry>/<image>:<tag>")
-            ),
-        ),
-    ]
-    """The image: docker://<registry>/<image>:<tag>."""
-
-
-class HttpSource(ApiModel):
-    """An image behind a web address that is copied into the disk once."""
-
-    url: Annotated[
-        str,
-        Field(
-            max_length=2048,
-            json_schema_extra=schema_extra(
-                Rule("self.matches('^https?://[^/]+')", "write the whole address of the image: https://<host>/<path>")
-            ),
-        ),
-    ]
-    """Address of the image."""
-
-
-class GoldenImageSource(ApiModel):
-    """A claim that is kept as a template and cloned into the disk once."""
-
-    name: ObjectName
-    """Name of the PersistentVolumeClaim."""
-    namespace: Annotated[ObjectName, Field(max_length=63)]
-    """Its namespace."""
-
-
-class ClaimSource(ApiModel):
-    """A claim that exists already and is used as it is."""
-
-    name: ObjectName
-    """Name of the PersistentVolumeClaim, in the ProtectedVM's namespace."""
-
-
-class Disk(ApiModel):
-    """A disk of the VM, with one source."""
-
-    rules = (
-        Rule(_exactly_one(*_SOURCES), f"say where the disk comes from with exactly one of {', '.join(_SOURCES)}"),
-        Rule(
-            "has(self.capacity) || has(self.claim) || has(self.containerImage)",
-            "say how large the new disk is: add capacity, for example 20Gi",
-        ),
-        Rule(
-            "!has(self.capacity) || !(has(self.claim) || has(self.containerImage))",
-            "remove capacity: a claim or a container image has its own size",
-        ),
-        Rule(
-            "!has(self.storageClassName) || !(has(self.claim) || has(self.containerImage))",
-            "remove storageClassName: it is for new disks, not for a claim or a container image",
-        ),
-        Rule(
-            " && ".join(f"has(self.{field}) == has(oldSelf.{field})" for field in (*_SOURCES, "storageClassName")),
-            _DISK_STAYS,
-        ),
-    )
-
-    name: DnsLabel
-    """Name of the disk."""
-    capacity: _Capacity | None = None
-    """Size of a new disk, for example 20Gi. It can grow later."""
-    storage_class_name: Annotated[ObjectName, _Stays] | None = None
-    """StorageClass of a new disk; the cluster's default when absent."""
-    bus: Literal["virtio", "sata", "scsi"] = "virtio"
-    """How the guest sees the disk: virtio is fastest, sata needs no driver."""
-    boot_order: Annotated[int, Field(ge=1, le=64)] | None = None
-    """The guest boots from the disk with the lowest number."""
-    blank: BlankSource | None = None
-    """An empty disk; write it as blank: {}."""
-    container_image: _ImageName | None = None
-    """A container image that holds a disk. What the guest writes is lost when the VM stops."""
-    registry_image: Annotated[RegistryImageSource, _Stays] | None = None
-    """An image in a container registry that is copied into the disk once."""
-    http: Annotated[HttpSource, _Stays] | None = None
-    """An image behind a web address that is copied into the disk once."""
-    golden_image: Annotated[GoldenImageSource, _Stays] | None = None
-    """A claim that is kept as a template and cloned into the disk once."""
-    claim: Annotated[ClaimSource, _Stays] | None = None
-    """A claim that exists already and is used as it is."""
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -170,14 +43,10 @@ class Network(ApiModel):
     network_attachment: (
         Annotated[
             str,
-            Field(
-                max_length=317,
-                json_schema_extra=schema_extra(
-                    Rule(
-                        "self.matches('^([-a-z0-9]+/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
-                        "write <namespace>/<name> of a NetworkAttachmentDefinition",
-                    )
-                ),
+            Field(max_length=317),
+            Rule(
+                "self.matches('^([-a-z0-9]+/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+                "write <namespace>/<name> of a NetworkAttachmentDefinition",
             ),
         ]
         | None
@@ -188,14 +57,10 @@ class Network(ApiModel):
     mac_address: (
         Annotated[
             str,
-            Field(
-                max_length=17,
-                json_schema_extra=schema_extra(
-                    Rule(
-                        "self.matches('^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$')",
-                        "write the address of one interface, such as 02:00:00:12:34:56: six bytes, the first one even",
-                    )
-                ),
+            Field(max_length=17),
+            Rule(
+                "self.matches('^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$')",
+                "write the address of one interface, such as 02:00:00:12:34:56: six bytes, the first one even",
             ),
         ]
         | None
@@ -229,19 +94,15 @@ class PreferenceRef(ApiModel):
 class CloudInit(ApiModel):
     """What a Linux guest does at its first boot."""
 
-    rules = (Rule(_exactly_one("userData", "secretName"), "give exactly one of userData and secretName"),)
+    rules = (Rule(exactly_one("userData", "secretName"), "give exactly one of userData and secretName"),)
 
     user_data: (
         Annotated[
             str,
-            Field(
-                max_length=65536,
-                json_schema_extra=schema_extra(
-                    Rule(
-                        "self.size() <= 2048",
-                        "at most 2048 characters fit: put longer user data into a Secret and name it in secretName",
-                    )
-                ),
+            Field(max_length=65536),
+            Rule(
+                "self.size() <= 2048",
+                "at most 2048 characters fit: put longer user data into a Secret and name it in secretName",
             ),
         ]
         | None
@@ -325,11 +186,7 @@ class ProtectedVMSpec(ApiModel):
 
     pair_ref: Annotated[
         PairRef,
-        Field(
-            json_schema_extra=schema_extra(
-                Rule("self == oldSelf", "a VM stays with its pair: delete it, and create it again for the other one")
-            )
-        ),
+        Rule("self == oldSelf", "a VM stays with its pair: delete it, and create it again for the other one"),
     ]
     """The pair that protects the VM. It never changes."""
     cores: Annotated[int, Field(ge=1, le=256)] | None = None
@@ -337,13 +194,9 @@ class ProtectedVMSpec(ApiModel):
     memory: (
         Annotated[
             Quantity,
-            Field(
-                json_schema_extra=schema_extra(
-                    Rule(
-                        "!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('64Mi')) >= 0",
-                        "a VM needs at least 64Mi of memory; mind the unit: 4Gi, not 4",
-                    )
-                ),
+            Rule(
+                "!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('64Mi')) >= 0",
+                "a VM needs at least 64Mi of memory; mind the unit: 4Gi, not 4",
             ),
         ]
         | None
@@ -351,32 +204,22 @@ class ProtectedVMSpec(ApiModel):
     """Memory of the VM, for example 4Gi; at least 64Mi. Needed unless guest.instanceType is given."""
     disks: Annotated[
         ListOf[Disk],
-        Field(
-            min_length=1,
-            max_length=16,
-            json_schema_extra=schema_extra(
-                Rule(
-                    "self.all(a, !has(a.bootOrder) || "
-                    "self.exists_one(b, has(b.bootOrder) && b.bootOrder == a.bootOrder))",
-                    "two disks have the same bootOrder: give each its own number",
-                ),
-                **map_by("name"),
-            ),
+        Field(min_length=1, max_length=16),
+        Rule(
+            "self.all(a, !has(a.bootOrder) || self.exists_one(b, has(b.bootOrder) && b.bootOrder == a.bootOrder))",
+            "two disks have the same bootOrder: give each its own number",
         ),
+        MapBy("name"),
     ]
     """The disks, at least one."""
     networks: Annotated[
         ListOf[Network],
-        Field(
-            max_length=8,
-            json_schema_extra=schema_extra(
-                Rule(
-                    "self.filter(network, has(network.pod) && network.pod).size() <= 1",
-                    "only one interface can be on the pod network: connect the others by networkAttachment",
-                ),
-                **map_by("name"),
-            ),
+        Field(max_length=8),
+        Rule(
+            "self.filter(network, has(network.pod) && network.pod).size() <= 1",
+            "only one interface can be on the pod network: connect the others by networkAttachment",
         ),
+        MapBy("name"),
     ] = (Network(name="default", pod=True),)
     """The network interfaces; by default one, on the pod network."""
     guest: Guest = Guest()
@@ -429,7 +272,7 @@ class ProtectedVMStatus(ApiModel):
     """The generation of the spec that this status is about."""
     phase: VMPhase | None = None
     """What the VM does at the moment."""
-    conditions: Annotated[ListOf[Condition], Field(max_length=32, json_schema_extra=map_by("type"))] = ()
+    conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (the guest runs), Protected (it would survive the loss of its node), Migratable (it can move while it \
 runs), Synced (both nodes have its data)."""
     primary: NodeName | None = None

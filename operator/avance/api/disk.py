@@ -1,0 +1,116 @@
+"""The disks of a ProtectedVM: where each comes from, and what may change once it exists."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from avance.api.base import ApiModel, Rule, exactly_one
+from avance.api.meta import DnsLabel, ObjectName
+
+_SOURCES = ("blank", "containerImage", "registryImage", "http", "goldenImage", "claim")
+_DISK_STAYS = "a disk keeps its source and its storage class: add a disk under another name instead"
+_Stays = Rule("self == oldSelf", _DISK_STAYS)
+
+_Capacity = Annotated[
+    str,
+    Field(max_length=32),
+    Rule("isQuantity(self)", "write a number and a unit, for example 20Gi"),
+    Rule(
+        "!isQuantity(self) || quantity(self).compareTo(quantity('1Mi')) >= 0",
+        "a disk has at least 1Mi; mind the unit: 20Gi, not 20",
+    ),
+    Rule(
+        "!isQuantity(self) || quantity(self).compareTo(quantity(oldSelf)) >= 0",
+        "a disk can grow but not shrink: leave its capacity, or add a smaller disk under another name",
+    ),
+]
+_ImageName = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class BlankSource(ApiModel):
+    """An empty disk."""
+
+
+class RegistryImageSource(ApiModel):
+    """An image in a container registry that is copied into the disk once."""
+
+    url: Annotated[
+        str,
+        Field(max_length=512),
+        Rule("self.matches('^(docker|oci-archive)://.+$')", "write docker://<registry>/<image>:<tag>"),
+    ]
+    """The image: docker://<registry>/<image>:<tag>."""
+
+
+class HttpSource(ApiModel):
+    """An image behind a web address that is copied into the disk once."""
+
+    url: Annotated[
+        str,
+        Field(max_length=2048),
+        Rule("self.matches('^https?://[^/]+')", "write the whole address of the image: https://<host>/<path>"),
+    ]
+    """Address of the image."""
+
+
+class GoldenImageSource(ApiModel):
+    """A claim that is kept as a template and cloned into the disk once."""
+
+    name: ObjectName
+    """Name of the PersistentVolumeClaim."""
+    namespace: Annotated[ObjectName, Field(max_length=63)]
+    """Its namespace."""
+
+
+class ClaimSource(ApiModel):
+    """A claim that exists already and is used as it is."""
+
+    name: ObjectName
+    """Name of the PersistentVolumeClaim, in the ProtectedVM's namespace."""
+
+
+class Disk(ApiModel):
+    """A disk of the VM, with one source."""
+
+    rules = (
+        Rule(exactly_one(*_SOURCES), f"say where the disk comes from with exactly one of {', '.join(_SOURCES)}"),
+        Rule(
+            "has(self.capacity) || has(self.claim) || has(self.containerImage)",
+            "say how large the new disk is: add capacity, for example 20Gi",
+        ),
+        Rule(
+            "!has(self.capacity) || !(has(self.claim) || has(self.containerImage))",
+            "remove capacity: a claim or a container image has its own size",
+        ),
+        Rule(
+            "!has(self.storageClassName) || !(has(self.claim) || has(self.containerImage))",
+            "remove storageClassName: it is for new disks, not for a claim or a container image",
+        ),
+        Rule(
+            " && ".join(f"has(self.{field}) == has(oldSelf.{field})" for field in (*_SOURCES, "storageClassName")),
+            _DISK_STAYS,
+        ),
+    )
+
+    name: DnsLabel
+    """Name of the disk."""
+    capacity: _Capacity | None = None
+    """Size of a new disk, for example 20Gi. It can grow later."""
+    storage_class_name: Annotated[ObjectName, _Stays] | None = None
+    """StorageClass of a new disk; the cluster's default when absent."""
+    bus: Literal["virtio", "sata", "scsi"] = "virtio"
+    """How the guest sees the disk: virtio is fastest, sata needs no driver."""
+    boot_order: Annotated[int, Field(ge=1, le=64)] | None = None
+    """The guest boots from the disk with the lowest number."""
+    blank: BlankSource | None = None
+    """An empty disk; write it as blank: {}."""
+    container_image: _ImageName | None = None
+    """A container image that holds a disk. What the guest writes is lost when the VM stops."""
+    registry_image: Annotated[RegistryImageSource, _Stays] | None = None
+    """An image in a container registry that is copied into the disk once."""
+    http: Annotated[HttpSource, _Stays] | None = None
+    """An image behind a web address that is copied into the disk once."""
+    golden_image: Annotated[GoldenImageSource, _Stays] | None = None
+    """A claim that is kept as a template and cloned into the disk once."""
+    claim: Annotated[ClaimSource, _Stays] | None = None
+    """A claim that exists already and is used as it is."""
