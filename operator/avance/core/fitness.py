@@ -1,0 +1,58 @@
+"""Is a node fit to take a VM now, and does it have the room?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from avance.core.components import ComponentKind
+from avance.core.liveness import Life, judge
+from avance.core.model import NodeView, PairView, Resources, VmView
+
+
+def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
+    """Why a node takes no VMs at the moment, in words; empty when it does."""
+    verdict = judge(view, node, now)
+    if verdict.life is not Life.ALIVE:
+        return verdict.because
+    if node.ready != "True":
+        return f"{node.name} is not Ready"
+    if node.closed or node.out_of_service:
+        return f"{node.name} is closed until it has rejoined"
+    if node.cordoned:
+        return f"{node.name} is cordoned"
+    if not node.accepts_vms:
+        return f"virt-handler reports {node.name} not schedulable for VMs"
+    return ""
+
+
+def why_not_move_to(view: PairView, node_name: str, now: float) -> str:
+    """Why no VM may be moved to a node now, in words; empty when it may.
+
+    With the private link down nothing moves: it carries the migration stream and the replication of the disks.
+    """
+    node = view.node(node_name)
+    if node is None:
+        return f"{node_name or 'no node'} is not a node of pair {view.name}"
+    if not private_link_up(view):
+        return "the private link is down"
+    return why_not_serve(view, node, now)
+
+
+def private_link_up(view: PairView) -> bool:
+    return not any(fault.kind is ComponentKind.PRIVATE_LINK for node in view.nodes for fault in node.faults)
+
+
+def room_on(view: PairView, node: NodeView) -> Resources:
+    """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there."""
+    reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
+    return node.allocatable - reserve - total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
+
+
+def total(needs: Iterable[Resources]) -> Resources:
+    return sum(needs, Resources())
+
+
+def bound_for(view: PairView, vm: VmView) -> str:
+    """Where an action that is under way is taking the VM; empty without one."""
+    action = view.open_action(vm.key)
+    return action.destination if action else ""

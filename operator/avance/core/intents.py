@@ -1,0 +1,65 @@
+"""What a rule wants done: the AvanceAction to record before anything is done, and when to look again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from avance.core.model import ActionType, PairView
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An AvanceAction to be written. Its name follows from what it is about, so that it can be written only once."""
+
+    name: str
+    type: ActionType
+    target: str
+    """A node's name, or `namespace/name` of a VM."""
+    reason: str
+    """CamelCase; the same word in conditions, Events, the log and metrics."""
+    message: str
+    """The reason as a sentence."""
+    incident: str
+    """What happened, as an id that all actions for it share."""
+    destination: str = ""
+    instance_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Nothing to do yet, but time alone may change that."""
+
+    at: float
+
+
+def incident_id(what: str, where: str, *occurrence: object) -> str:
+    """`crash-node-b-1f0c77aa`: the same observation always gets the same id."""
+    return f"{what}-{where}-{_digest(*occurrence)}"
+
+
+def intent(
+    view: PairView,
+    type_: ActionType,
+    target: str,
+    *,
+    reason: str,
+    message: str,
+    incident: str,
+    destination: str = "",
+    instance_uid: str = "",
+) -> Intent:
+    """An intent named after pair, type, target, incident, instance and the number of earlier tries."""
+    tries = sum(a.incident == incident and a.instance_uid == instance_uid for a in view.actions_on(target, type_))
+    name = "-".join(
+        (
+            type_.lower(),
+            target.rpartition("/")[2],
+            _digest(view.name, type_, target, incident, instance_uid, tries),
+        )
+    )
+    return Intent(name, type_, target, reason, message, incident, destination, instance_uid)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:8]

@@ -1,0 +1,54 @@
+"""May this VM be started now? The one gate that every start passes through.
+
+Never two instances of a VM: a start needs the proof that the last instance has ended. A live kubelet that reported the end
+is proof, and so is fence evidence for the node; silence is not, and neither is an API object that somebody removed.
+"""
+
+from __future__ import annotations
+
+from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.model import PairView, VmView
+
+ORPHAN_SECONDS = 5.0
+"""A kubelet heard this long after a launcher pod vanished has seen that it is gone and has ended what was left of it."""
+
+
+def why_not_start(view: PairView, vm: VmView, now: float) -> str:
+    """Why the VM must not be started now, in words; empty when it may."""
+    for pod in view.pods_of(vm.key):
+        if not pod.final:
+            return f"launcher pod {pod.name} on {pod.node or 'no node yet'} has not ended"
+    if vm.instance is not None and not vm.instance.phase.final:
+        return f"an instance of it is {vm.instance.phase}"
+    for node_name in _last_nodes(vm):
+        reason = _may_still_run_on(view, vm, node_name, now)
+        if reason:
+            return reason
+    return ""
+
+
+def _last_nodes(vm: VmView) -> set[str]:
+    return {node for node in (vm.last_node, vm.instance.node if vm.instance else "") if node}
+
+
+def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) -> str:
+    node = view.node(node_name)
+    if node is None:
+        return f"{node_name}, where it ran last, is not in the cluster: nothing proves that it has ended there"
+    if standing_evidence(view, node_name):
+        return ""
+    verdict = judge(view, node, now)
+    if verdict.life is not Life.ALIVE:
+        return f"it may still run on {node_name}: {verdict.because}"
+    if _vanished_unheard(view, vm, node_name):
+        return f"its launcher pod on {node_name} vanished and the kubelet there has not been heard since"
+    return ""
+
+
+def _vanished_unheard(view: PairView, vm: VmView, node_name: str) -> bool:
+    """Its pod was removed from the API before it reported an end, and the kubelet may not have noticed yet."""
+    instance, node = vm.instance, view.node(node_name)
+    if instance is None or node is None or instance.node != node_name or instance.ended_at is None:
+        return False
+    reported = any(pod.final and pod.instance_uid == instance.uid for pod in view.pods_of(vm.key))
+    return not reported and node.heard_at < instance.ended_at + ORPHAN_SECONDS

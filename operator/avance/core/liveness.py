@@ -1,0 +1,103 @@
+"""Is a node alive, suspect or dead? Never from one opinion, never from silence of the API alone.
+
+Three independent observers can hold that a node is dead: the API (its kubelet no longer renews its Lease), the survivor
+(its detector hears nothing on any path) and the node's own BMC (it reads exactly `Off`). Two must agree. A survivor that
+still hears the node vetoes: what is still heard is not dead. An opinion older than the node's last sign of life is void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from avance.core.model import FenceEvidence, NodeView, PairView
+from avance.core.power import same_system
+
+OPINIONS_NEEDED = 2
+
+
+class Life(StrEnum):
+    ALIVE = "Alive"
+    SUSPECT = "Suspect"
+    """Somebody holds it to be dead, but not enough to act on."""
+    DEAD = "Dead"
+    """Confirmed enough to fence it; only the fence proves that it runs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    life: Life
+    because: str
+    """A sentence for people."""
+    reconsider_at: float | None = None
+    """When time alone could change the verdict."""
+
+
+def judge(view: PairView, node: NodeView, now: float) -> Verdict:
+    """Weigh what the API, the other node and the BMC hold of one node."""
+    opinions = tuple(_opinions(view, node, now))
+    reconsider_at = _next_deadline(view, node, now)
+    if not opinions:
+        return Verdict(Life.ALIVE, f"{node.name} is alive", reconsider_at)
+    heard = " and ".join(opinions)
+    doubt = _doubt(view, node, now)
+    if doubt:
+        return Verdict(Life.SUSPECT, f"{heard}; but {doubt}", reconsider_at)
+    if len(opinions) < OPINIONS_NEEDED:
+        return Verdict(Life.SUSPECT, f"{heard}; one opinion is not enough", reconsider_at)
+    return Verdict(Life.DEAD, heard, reconsider_at)
+
+
+def silent(view: PairView, node: NodeView, now: float) -> bool:
+    """The node's kubelet has not renewed its Lease for longer than the policy allows."""
+    return now - node.heard_at >= view.policy.detection.lease_silence_seconds
+
+
+def standing_evidence(view: PairView, node_name: str) -> FenceEvidence | None:
+    """The newest fence evidence for a node that nothing has contradicted or outlived since.
+
+    It stands as long as the node is in the life that was ended and has given no later sign of life.
+    """
+    node = view.node(node_name)
+    recorded = [a.evidence for a in view.actions if a.evidence is not None and a.evidence.node == node_name]
+    if node is None or not recorded:
+        return None
+    newest = max(recorded, key=lambda evidence: evidence.observed_at)
+    return newest if (newest.boot_id, newest.heartbeat) == (node.boot_id, node.heartbeat) else None
+
+
+def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
+    if silent(view, node, now):
+        yield f"the kubelet of {node.name} has been silent for {now - node.heard_at:.0f} s"
+    peer = view.peer(node.name)
+    since = peer.peer_unreachable_since if peer else None
+    confirmation = view.policy.detection.peer_confirmation_seconds
+    if peer and since is not None and since >= node.heard_at and now - since >= confirmation:
+        yield f"{peer.name} hears nothing of it on any path"
+    if reads_off(node) and node.power and node.power.observed_at >= node.heard_at:
+        yield "its BMC reads Off"
+
+
+def reads_off(node: NodeView) -> bool:
+    """Its BMC, and not the one of another server, says exactly `Off`."""
+    return node.power is not None and node.power.is_off and same_system(node.power.system_uuid, node.system_uuid)
+
+
+def _doubt(view: PairView, node: NodeView, now: float) -> str:
+    peer = view.peer(node.name)
+    if peer is None:
+        return "there is no other node to compare it with"
+    if silent(view, peer, now):
+        return f"{peer.name} is silent too: the API or the network may be what is sick, so nothing is fenced"
+    if peer.hears_peer:
+        return f"{peer.name} still hears it"
+    return ""
+
+
+def _next_deadline(view: PairView, node: NodeView, now: float) -> float | None:
+    peer = view.peer(node.name)
+    deadlines = [node.heard_at + view.policy.detection.lease_silence_seconds]
+    if peer and peer.peer_unreachable_since is not None:
+        deadlines.append(peer.peer_unreachable_since + view.policy.detection.peer_confirmation_seconds)
+    return min((deadline for deadline in deadlines if deadline > now), default=None)

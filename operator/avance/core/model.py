@@ -1,0 +1,314 @@
+"""The frozen view of one pair that every rule decides on.
+
+A view says what was seen, never what should be done. Times are seconds since the epoch on the operator's own clock, which
+only ever goes forward; whatever a node's or BMC's clock says is kept as a name for an occurrence and never compared with now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from avance.core.faults import Fault
+from avance.core.policy import PairPolicy
+from avance.core.power import PowerReading
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    cpu_milli: int = 0
+    memory_bytes: int = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(self.cpu_milli + other.cpu_milli, self.memory_bytes + other.memory_bytes)
+
+    def __sub__(self, other: Resources) -> Resources:
+        return Resources(self.cpu_milli - other.cpu_milli, self.memory_bytes - other.memory_bytes)
+
+    def fits_in(self, room: Resources) -> bool:
+        return self.cpu_milli <= room.cpu_milli and self.memory_bytes <= room.memory_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One server of the pair, as the API and its BMC show it."""
+
+    name: str
+    uid: str
+    ready: str
+    """The Ready condition: `True`, `False`, `Unknown`, or empty when the kubelet has never reported."""
+    heard_at: float
+    """When the operator last saw the node's Lease renewed; at an operator's start, the time of that start."""
+    heartbeat: str
+    """The renewal time that the node itself wrote into its Lease: the name of its last sign of life."""
+    boot_id: str
+    system_uuid: str
+    faults: tuple[Fault, ...] = ()
+    hears_peer: bool | None = None
+    """What this node's detector says of the other node: None without a detector, or when it cannot tell."""
+    peer_unreachable_since: float | None = None
+    """When the operator first saw this node report that it hears its peer on no path; None otherwise."""
+    cordoned: bool = False
+    """Closed to scheduling, by whomever."""
+    closed: bool = False
+    """Carries this operator's own NoSchedule taint."""
+    out_of_service: bool = False
+    """Carries the out-of-service taint: its pods and volume attachments are given up."""
+    accepts_vms: bool = True
+    """virt-handler reports the node schedulable for VMs."""
+    allocatable: Resources = Resources()
+    power: PowerReading | None = None
+    """The newest answer of its BMC; None before the first."""
+    fence_agent: bool = False
+    """A way to fence it is configured."""
+
+
+class VmPhase(StrEnum):
+    """Phases of a KubeVirt VirtualMachineInstance."""
+
+    PENDING = "Pending"
+    SCHEDULING = "Scheduling"
+    SCHEDULED = "Scheduled"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+    @property
+    def final(self) -> bool:
+        return self in (VmPhase.SUCCEEDED, VmPhase.FAILED)
+
+
+class RestartPriority(IntEnum):
+    """The tier in which a VM is restarted after a crash; a lower number goes first."""
+
+    HIGH = 0
+    MEDIUM = 1
+    LOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """A VirtualMachineInstance: one life of a VM."""
+
+    uid: str
+    phase: VmPhase
+    node: str
+    """The node it runs on; empty until it is scheduled."""
+    ready: bool
+    running_since: float | None = None
+    """When the operator first saw it Running."""
+    ended_at: float | None = None
+    """When the operator first saw it Succeeded or Failed."""
+    migratable: bool | None = None
+    """None before virt-handler has said."""
+    not_migratable_because: str = ""
+    evacuate_from: str = ""
+    """The node that somebody's eviction wants it off."""
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A launcher pod: where an instance of a VM may physically run, whatever else the API says."""
+
+    namespace: str
+    name: str
+    uid: str
+    vm: str
+    """`namespace/name` of its VM."""
+    instance_uid: str
+    node: str
+    """Empty while it is not scheduled."""
+    phase: str
+    unschedulable: str = ""
+    """The scheduler's message when no node takes it."""
+
+    @property
+    def final(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationView:
+    """A VirtualMachineInstanceMigration, whoever made it."""
+
+    name: str
+    phase: str
+    failure: str = ""
+
+    @property
+    def final(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class VmView:
+    """A protected VM with what KubeVirt has of it."""
+
+    namespace: str
+    name: str
+    should_run: bool
+    priority: RestartPriority = RestartPriority.MEDIUM
+    preferred_node: str = ""
+    needs: Resources = Resources()
+    """What its launcher pod requests, the overhead included."""
+    exists: bool = True
+    """Its VirtualMachine has been made."""
+    prefers: str = ""
+    """The node that its VirtualMachine prefers now."""
+    up_to_date: bool = True
+    """Its VirtualMachine is what its spec asks for, the preferred node aside."""
+    instance: InstanceView | None = None
+    migrations: tuple[MigrationView, ...] = ()
+    last_node: str = ""
+    """The last node on which it was seen to run, kept in its status."""
+    moved_at: float | None = None
+    """When it last became the guest of its present node, kept in its status."""
+    start_blocked: str = ""
+    """Why KubeVirt cannot start it (a missing claim, an image), in words."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def node(self) -> str:
+        """Where its instance is; empty when there is none or it is not scheduled."""
+        return self.instance.node if self.instance and not self.instance.phase.final else ""
+
+    @property
+    def running(self) -> bool:
+        return self.instance is not None and self.instance.phase is VmPhase.RUNNING
+
+
+class ActionType(StrEnum):
+    START = "Start"
+    STOP = "Stop"
+    MIGRATE = "Migrate"
+    RESTART = "Restart"
+    FENCE = "Fence"
+    COLD_RESTART = "ColdRestart"
+    REJOIN = "Rejoin"
+    CALL_HOME = "CallHome"
+
+
+class ActionPhase(StrEnum):
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (ActionPhase.SUCCEEDED, ActionPhase.FAILED, ActionPhase.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class FenceEvidence:
+    """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere."""
+
+    node: str
+    source: str
+    """The BMC that was asked."""
+    system_uuid: str
+    boot_id: str
+    """The life of the node that ended; another boot id is another life."""
+    heartbeat: str
+    """The node's last sign of life when this was recorded; a later one contradicts it."""
+    observed_at: float
+    message: str
+    kind: str = "PowerOffConfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    name: str
+    started_at: float
+    attempts: int = 0
+    """Failed tries of the step's effects."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """An AvanceAction: an intent written before it was acted on, and the log of how far it came."""
+
+    name: str
+    type: ActionType
+    target: str
+    """A node's name, or `namespace/name` of a VM."""
+    incident: str
+    reason: str
+    message: str
+    created_at: float
+    phase: ActionPhase = ActionPhase.PENDING
+    destination: str = ""
+    instance_uid: str = ""
+    """The life of the VM that it is about, for actions on a VM."""
+    current: str = ""
+    """The name of the step it is at; empty before the first."""
+    steps: tuple[StepView, ...] = ()
+    """Every step it has entered, once; a step that was entered again holds its last entry."""
+    evidence: FenceEvidence | None = None
+    finished_at: float | None = None
+    result: str = ""
+
+    @property
+    def open(self) -> bool:
+        return not self.phase.final
+
+    @property
+    def step(self) -> StepView | None:
+        """The step it is at; None before the first."""
+        return next((step for step in self.steps if step.name == self.current), None)
+
+    def started(self, name: str) -> float | None:
+        """When it last entered a step; None if it never did."""
+        return next((step.started_at for step in self.steps if step.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """Everything that the rules may know of one pair at one moment."""
+
+    name: str
+    nodes: tuple[NodeView, ...] = ()
+    """In the order of their names; a pair that serves has exactly two."""
+    vms: tuple[VmView, ...] = ()
+    pods: tuple[PodView, ...] = ()
+    actions: tuple[ActionView, ...] = ()
+    policy: PairPolicy = field(default_factory=PairPolicy)
+
+    def node(self, name: str) -> NodeView | None:
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def peer(self, name: str) -> NodeView | None:
+        """The other node of the pair; None unless both are known."""
+        return next((node for node in self.nodes if node.name != name), None) if self.node(name) else None
+
+    def vm(self, key: str) -> VmView | None:
+        return next((vm for vm in self.vms if vm.key == key), None)
+
+    def pods_of(self, vm: str) -> tuple[PodView, ...]:
+        return tuple(pod for pod in self.pods if pod.vm == vm)
+
+    def live_pods_on(self, node: str) -> tuple[PodView, ...]:
+        """Launcher pods that have not ended, Pending and Terminating ones and both ends of migrations included."""
+        return tuple(pod for pod in self.pods if pod.node == node and not pod.final)
+
+    def open_action(self, target: str) -> ActionView | None:
+        """What is being done to a node or VM now; calls home do nothing to anybody."""
+        return next(
+            (
+                action
+                for action in self.actions
+                if action.open and action.target == target and action.type is not ActionType.CALL_HOME
+            ),
+            None,
+        )
+
+    def actions_on(self, target: str, type_: ActionType) -> tuple[ActionView, ...]:
+        """Recorded actions of one type on one target, oldest first."""
+        return tuple(action for action in self.actions if action.target == target and action.type is type_)

@@ -1,0 +1,102 @@
+"""One look at a pair: what to record, how to go on with what is recorded, and when to look again.
+
+    view ──> rules ──────> intents to record (one thing at a time for each node and VM)
+         └─> workflows ──> progress of every open action
+         └─> upkeep ─────> VirtualMachines that differ from what their specs ask for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from avance.core.effects import ApplyVm
+from avance.core.intents import Intent, LookAgain
+from avance.core.liveness import Life, judge
+from avance.core.model import ActionType, PairView, VmView
+from avance.core.placement import choose_node
+from avance.core.progress import Progress
+from avance.core.rules import RULES
+from avance.core.workflows import WORKFLOWS
+
+CLOSE_LOOK_SECONDS = 0.5
+"""How often the BMC of a node is read whose power state decides something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    intents: tuple[Intent, ...] = ()
+    """To be recorded as AvanceActions before anything is done for them."""
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    """The next thing to do for each open action, by its name."""
+    upkeep: tuple[ApplyVm, ...] = ()
+    power_checks: Mapping[str, float] = field(default_factory=dict)
+    """How many seconds old the power reading of each node may be."""
+    look_at: float | None = None
+    """When time alone could change this plan."""
+
+
+def plan(view: PairView, now: float) -> Plan:
+    """Decide what to do for one pair. Pure: the same view and time give the same plan."""
+    intents, later = _ask_the_rules(view, now)
+    open_actions = [action for action in view.actions if action.open]
+    progress = {action.name: WORKFLOWS[action.type](action, view, now) for action in open_actions}
+    later += [step.look_at for step in progress.values() if step.look_at is not None]
+    return Plan(
+        intents=intents,
+        progress=progress,
+        upkeep=tuple(_upkeep(view, now)),
+        power_checks=_power_checks(view, now),
+        look_at=min((at for at in later if at > now), default=None),
+    )
+
+
+def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list[float]]:
+    """The intents of all rules, less those for a node or VM that something is being done to already."""
+    chosen: dict[tuple[str, bool], Intent] = {}
+    later: list[float] = []
+    if len(view.nodes) != 2:
+        return (), later
+    for rule in RULES:
+        for answer in rule(view, now):
+            if isinstance(answer, LookAgain):
+                later.append(answer.at)
+                continue
+            report = answer.type is ActionType.CALL_HOME
+            if report:
+                chosen.setdefault((answer.name, report), answer)
+            elif view.open_action(answer.target) is None:
+                chosen.setdefault((answer.target, report), answer)
+    return tuple(chosen.values()), later
+
+
+def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm]:
+    for vm in view.vms:
+        if view.open_action(vm.key) is not None or any(not migration.final for migration in vm.migrations):
+            continue
+        home = _home(view, vm, now)
+        if home and not (vm.exists and vm.up_to_date and vm.prefers == home):
+            yield ApplyVm(vm.key, home)
+
+
+def _home(view: PairView, vm: VmView, now: float) -> str:
+    """The node a VM's manifest shall prefer: the one it is on, so that it restarts where it is."""
+    return vm.node or vm.prefers or choose_node(view, vm, now) or (view.nodes[0].name if view.nodes else "")
+
+
+def _power_checks(view: PairView, now: float) -> dict[str, float]:
+    """A look now and then at a healthy node's BMC; a close look while its answer decides something."""
+    at_leisure = view.policy.fencing.check_interval_seconds
+    return {
+        node.name: CLOSE_LOOK_SECONDS if _power_matters(view, node.name, now) else at_leisure
+        for node in view.nodes
+        if node.fence_agent
+    }
+
+
+def _power_matters(view: PairView, node_name: str, now: float) -> bool:
+    node = view.node(node_name)
+    action = view.open_action(node_name)
+    peer = view.peer(node_name)
+    unheard = peer is not None and peer.peer_unreachable_since is not None
+    return action is not None or unheard or (node is not None and judge(view, node, now).life is not Life.ALIVE)

@@ -1,0 +1,50 @@
+"""A part failed: call home for a new one. The part stays in service as far as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from avance.core.faults import Fault
+from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.model import ActionType, PairView
+
+QUIET_SECONDS = 600.0
+"""A component that flaps is reported once in this time."""
+
+
+def call_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
+    """Every failed part that somebody can send is reported once."""
+    for node in view.nodes:
+        for fault in node.faults:
+            if fault.spare_part and not _reported(view, fault):
+                yield intent(
+                    view,
+                    ActionType.CALL_HOME,
+                    node.name,
+                    reason=fault.condition,
+                    message=_report(fault),
+                    incident=_occurrence(fault),
+                )
+
+
+def _occurrence(fault: Fault) -> str:
+    return incident_id(fault.kind.lower(), fault.node, fault.condition, fault.component, fault.since)
+
+
+def _reported(view: PairView, fault: Fault) -> bool:
+    """This very occurrence, or an earlier one of the same component only just."""
+    return any(
+        action.incident == _occurrence(fault)
+        or (_names(fault) in action.message and fault.observed_at - action.created_at < QUIET_SECONDS)
+        for action in view.actions_on(fault.node, ActionType.CALL_HOME)
+    )
+
+
+def _names(fault: Fault) -> str:
+    return f"{fault.sentence};"
+
+
+def _report(fault: Fault) -> str:
+    part = f" part {fault.part}" if fault.part else " the part"
+    serial = f", serial {fault.serial}" if fault.serial else ""
+    return f"{_names(fault)} please send{part}{serial}. Detector: {fault.message or 'no detail'}"

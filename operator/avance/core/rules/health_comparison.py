@@ -1,0 +1,89 @@
+"""Health lower than the other node's: graceful failover, every VM at the same time, each independently.
+
+A benign fault on a primary (one of two power supplies, one fan) comes here as well: VMs leave as long as the backup is
+healthier. A move is made only towards a node that is healthier by the margin, fit, with room for the VM, and not of a VM
+that has only just moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from avance.core.fitness import room_on, why_not_move_to
+from avance.core.health import score
+from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
+
+
+def move_to_the_healthier_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
+    for source in view.nodes:
+        target = view.peer(source.name)
+        if target is None or not _healthier(view, target, source) or why_not_move_to(view, target.name, now):
+            continue
+        since = max((fault.observed_at for fault in source.faults), default=now)
+        if now < since + view.policy.health.dwell_seconds:
+            yield LookAgain(since + view.policy.health.dwell_seconds)
+            continue
+        yield from _move_all(view, source, target, now)
+
+
+def _healthier(view: PairView, target: NodeView, source: NodeView) -> bool:
+    return score(target.faults).value >= score(source.faults).value + view.policy.health.margin
+
+
+def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) -> Iterator[Intent | LookAgain]:
+    room = room_on(view, target)
+    worst = source.faults[0]
+    incident = incident_id(worst.kind.lower(), source.name, worst.condition, worst.component, worst.since)
+    for vm in sorted(view.vms, key=lambda vm: (vm.priority, vm.key)):
+        if not _movable(vm, source) or not vm.needs.fits_in(room):
+            continue
+        due = max(_stayed_long_enough(view, vm), _retry_due(view, vm, incident))
+        if now < due:
+            yield LookAgain(due)
+            continue
+        room = room - vm.needs
+        yield intent(
+            view,
+            ActionType.MIGRATE,
+            vm.key,
+            reason="BackupHealthier",
+            message=(
+                f"{worst.sentence}; {source.name} scores {score(source.faults).value}, "
+                f"{target.name} {score(target.faults).value}"
+            ),
+            incident=incident,
+            destination=target.name,
+            instance_uid=vm.instance.uid if vm.instance else "",
+        )
+
+
+def _movable(vm: VmView, source: NodeView) -> bool:
+    """Running there, not paused, and not known to be unable to migrate."""
+    instance = vm.instance
+    return (
+        vm.should_run
+        and vm.running
+        and vm.node == source.name
+        and instance is not None
+        and not instance.paused
+        and instance.migratable is not False
+        and not any(not migration.final for migration in vm.migrations)
+    )
+
+
+def _stayed_long_enough(view: PairView, vm: VmView) -> float:
+    return 0.0 if vm.moved_at is None else vm.moved_at + view.policy.health.minimum_stay_seconds
+
+
+def _retry_due(view: PairView, vm: VmView, incident: str) -> float:
+    """After a failed try wait 20 s, 40 s, 80 s and so on, up to an hour."""
+    failed = [action for action in view.actions_on(vm.key, ActionType.MIGRATE) if _failed_try(action, incident)]
+    if not failed:
+        return 0.0
+    pause = view.policy.migration.retry_backoff_seconds * 2 ** (len(failed) - 1)
+    return max(action.finished_at or 0.0 for action in failed) + min(pause, 3600.0)
+
+
+def _failed_try(action: ActionView, incident: str) -> bool:
+    return action.incident == incident and action.phase in (ActionPhase.FAILED, ActionPhase.CANCELLED)

@@ -1,0 +1,48 @@
+"""The common end of Start, Restart and ColdRestart: place the VM, start it once, see it run."""
+
+from __future__ import annotations
+
+from avance.core.effects import ApplyVm, StartVm
+from avance.core.licence import why_not_start
+from avance.core.model import ActionView, PairView, VmPhase, VmView
+from avance.core.progress import Progress, act, fail, succeed, wait
+
+
+def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
+    """Next step until a new instance runs; the instance that the action is about counts as gone."""
+    instance = vm.instance
+    if instance is None or (instance.uid == action.instance_uid and instance.phase.final):
+        return _place_and_start(action, view, vm, now)
+    if instance.uid == action.instance_uid:
+        return wait("Release", f"waiting for KubeVirt to end the old instance of {vm.key}")
+    if instance.phase.final:
+        return fail("Boot", f"{vm.key} ended again while it was starting on {instance.node or 'no node'}")
+    if instance.phase is VmPhase.RUNNING:
+        return succeed("Boot", f"{vm.key} runs on {instance.node}")
+    deadline = _deadline(action, view, now)
+    if now >= deadline:
+        return fail("Boot", f"{vm.key} did not come up in time: {_hindrance(view, vm)}")
+    return wait("Boot", f"{vm.key} is {instance.phase}: {_hindrance(view, vm)}", look_at=deadline)
+
+
+def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
+    forbidden = why_not_start(view, vm, now)
+    if forbidden:
+        return wait("Release", f"{vm.key} is not started yet: {forbidden}", look_at=now + 1)
+    if action.destination and vm.prefers != action.destination:
+        order = ApplyVm(vm.key, action.destination)
+        return act("Place", f"{vm.key} shall prefer {action.destination}", order)
+    deadline = _deadline(action, view, now)
+    if now >= deadline:
+        return fail("Start", f"KubeVirt did not start {vm.key} in time: {_hindrance(view, vm)}")
+    start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
+    return act("Start", f"starting {vm.key} on {action.destination or 'its node'}", start, look_at=deadline)
+
+
+def _deadline(action: ActionView, view: PairView, now: float) -> float:
+    return (action.started("Start") or now) + view.policy.restart.start_timeout_seconds
+
+
+def _hindrance(view: PairView, vm: VmView) -> str:
+    unschedulable = next((pod.unschedulable for pod in view.pods_of(vm.key) if pod.unschedulable), "")
+    return vm.start_blocked or unschedulable or "nothing stands in its way that avance can see"

@@ -1,0 +1,100 @@
+"""Fence: close the node, cut its power, prove it off, record the evidence, then give up what it held.
+
+The order is the safety of the product. Closed first, or the scheduler would put the restarted VMs back on the dead node.
+Proof before release, because releasing a launcher pod is what lets a second instance start. Only `Off`, read twice from
+the BMC of this very server with no sign of life since, is proof; anything else waits, without end and out loud.
+"""
+
+from __future__ import annotations
+
+from avance.core.effects import CloseNode, DeletePod, MarkOutOfService, OpenNode, PowerOff
+from avance.core.liveness import Life, judge, reads_off, standing_evidence
+from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
+from avance.core.power import same_system
+from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+
+
+def advance(action: ActionView, view: PairView, now: float) -> Progress:
+    node = view.node(action.target)
+    if node is None:
+        return wait("Close", f"{action.target} is not a node of this pair at the moment; waiting for it")
+    if action.evidence:
+        return _release(action, view, node)
+    verdict = judge(view, node, now)
+    if verdict.life is Life.ALIVE:
+        return _stand_down(node)
+    if _still_open(action, node):
+        return act("Close", f"closing {node.name} to scheduling: {verdict.because}", CloseNode(node.name))
+    return _prove_off(action, view, node, now)
+
+
+def _stand_down(node: NodeView) -> Progress:
+    """It lives after all (a partition that healed, a slow API): nothing was released, so nothing is lost."""
+    if node.closed:
+        return act("Reopen", f"{node.name} is alive after all; opening it again", OpenNode(node.name))
+    return cancel("Reopen", f"{node.name} is alive: a live server is not fenced")
+
+
+def _still_open(action: ActionView, node: NodeView) -> bool:
+    """The label counts only before the power is cut: a virt-handler that lives on may set it again, and no more than that."""
+    return not node.closed or not node.cordoned or (node.accepts_vms and action.started("PowerOff") is None)
+
+
+def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+    reading = node.power
+    if not node.fence_agent:
+        return wait("PowerOff", f"no fence agent is configured for {node.name}, so nothing proves it off: add it to spec.fencing.nodes")
+    if reading is None:
+        return wait("PowerOff", f"asking the BMC of {node.name} for its power state")
+    if reading.error:
+        return wait("PowerOff", f"cannot tell whether {node.name} is off: {reading.error}")
+    if not same_system(reading.system_uuid, node.system_uuid):
+        return wait("PowerOff", _wrong_server(node, reading.source, reading.system_uuid))
+    if not reads_off(node):
+        order = PowerOff(node.name, node.system_uuid)
+        return act("PowerOff", f"the BMC of {node.name} reads {reading.state or 'nothing'}: cutting its power", order)
+    return _confirm_off(action, view, node, now)
+
+
+def _confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+    reading, confirming = node.power, action.step is not None and action.step.name == "ConfirmOff"
+    confirm_at = (action.started("ConfirmOff") or now) + view.policy.fencing.confirm_seconds
+    peer = view.peer(node.name)
+    if reading is None or not confirming or reading.observed_at < confirm_at:
+        return wait("ConfirmOff", f"the BMC of {node.name} reads Off; reading it once more", look_at=confirm_at)
+    if node.heard_at > reading.observed_at or (peer is not None and peer.hears_peer):
+        return wait("ConfirmOff", f"the BMC says Off, yet {node.name} still gives signs of life: it is not believed")
+    evidence = FenceEvidence(
+        node=node.name,
+        source=reading.source,
+        system_uuid=reading.system_uuid,
+        boot_id=node.boot_id,
+        heartbeat=node.heartbeat,
+        observed_at=reading.observed_at,
+        message=f"PowerState of system {reading.system_uuid} read twice as Off",
+    )
+    return Progress("Release", f"{node.name} is proven off", evidence=evidence)
+
+
+def _release(action: ActionView, view: PairView, node: NodeView) -> Progress:
+    if standing_evidence(view, node.name) != action.evidence:
+        return _outlived(action, view, node)
+    held = view.live_pods_on(node.name)
+    if node.out_of_service and not held:
+        return succeed("Release", f"{node.name} is off and holds nothing any more")
+    taint = () if node.out_of_service else (MarkOutOfService(node.name),)
+    pods = (DeletePod(pod.namespace, pod.name, pod.uid, node.name) for pod in held)
+    return act("Release", f"giving up {len(held)} launcher pods of {node.name}, which is proven off", *taint, *pods)
+
+
+def _outlived(action: ActionView, view: PairView, node: NodeView) -> Progress:
+    if action.evidence and node.boot_id != action.evidence.boot_id:
+        return succeed("Release", f"{node.name} has booted since: what it ran has ended with its last life")
+    return fail("Release", f"{node.name} gave a sign of life after its BMC had said Off: the BMC is not to be trusted")
+
+
+def _wrong_server(node: NodeView, source: str, system_uuid: str) -> str:
+    return (
+        f"the BMC at {source} is that of another server ({system_uuid or 'no UUID'}, {node.name} is {node.system_uuid}): "
+        f"nothing was switched; correct the address for {node.name} in spec.fencing.nodes"
+    )

@@ -1,0 +1,46 @@
+"""Migrate: a graceful failover by KubeVirt's live migration. Whatever goes wrong, the VM stays where it is and runs on."""
+
+from __future__ import annotations
+
+from avance.core.effects import CreateMigration, DeleteMigration
+from avance.core.fitness import why_not_move_to
+from avance.core.model import ActionView, MigrationView, PairView, VmPhase, VmView
+from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+
+
+def advance(action: ActionView, view: PairView, now: float) -> Progress:
+    vm = view.vm(action.target)
+    instance = vm.instance if vm else None
+    if vm is None or instance is None or instance.uid != action.instance_uid or instance.phase is not VmPhase.RUNNING:
+        return cancel("Move", f"the instance of {action.target} that was to move is not running any more")
+    ours = next((migration for migration in vm.migrations if migration.name == action.name), None)
+    if instance.node == action.destination and (ours is None or ours.final):
+        return succeed("Move", f"{vm.key} runs on {action.destination}")
+    return _begin(action, view, vm, now) if ours is None else _follow(action, view, vm, ours, now)
+
+
+def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
+    if action.started("Copy") is not None:
+        return cancel("Copy", f"the migration of {vm.key} was withdrawn by somebody; it stays on {vm.node}")
+    if vm.instance and vm.instance.migratable is False:
+        return fail("Move", f"{vm.key} cannot be live-migrated: {vm.instance.not_migratable_because}")
+    hindrance = why_not_move_to(view, action.destination, now)
+    if hindrance:
+        return cancel("Move", f"{vm.key} stays on {vm.node}: {hindrance}")
+    other = next((migration.name for migration in vm.migrations if not migration.final), "")
+    if other:
+        return wait("Move", f"waiting for the migration {other} of {vm.key} to end")
+    limit = view.policy.migration.unschedulable_seconds
+    order = CreateMigration(action.name, vm.key, action.destination, limit)
+    return act("Move", f"asking KubeVirt to move {vm.key} to {action.destination}", order)
+
+
+def _follow(action: ActionView, view: PairView, vm: VmView, migration: MigrationView, now: float) -> Progress:
+    if migration.phase == "Failed":
+        return fail("Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}")
+    deadline = (action.started("Move") or now) + view.policy.migration.timeout_seconds
+    if now >= deadline and not migration.final:
+        order = DeleteMigration(migration.name, vm.key)
+        return act("Copy", f"the migration of {vm.key} takes too long; withdrawing it, the VM stays on {vm.node}", order)
+    stage = migration.phase or "Pending"
+    return wait("Copy", f"moving {vm.key} to {action.destination}: {stage}", look_at=deadline)

@@ -1,0 +1,56 @@
+"""Rejoin: a fenced server is powered on, recognised, watched for a while and only then trusted with VMs again.
+
+The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the node
+can run, so neither virt-handler nor replica storage could come back. The operator's own NoSchedule taint and the cordon
+stay until the node has been stable for as long as the pair's spec asks.
+"""
+
+from __future__ import annotations
+
+from avance.core.effects import ClearOutOfService, OpenNode, PowerOn
+from avance.core.liveness import Life, judge, reads_off, standing_evidence
+from avance.core.model import ActionView, NodeView, PairView
+from avance.core.power import same_system
+from avance.core.progress import Progress, act, fail, succeed, wait
+
+
+def advance(action: ActionView, view: PairView, now: float) -> Progress:
+    node = view.node(action.target)
+    if node is None:
+        return wait("AwaitBoot", f"{action.target} is not in the cluster; waiting for its kubelet to register")
+    if standing_evidence(view, node.name):
+        return _power_on(view, node)
+    verdict = judge(view, node, now)
+    if verdict.life is Life.DEAD:
+        return fail("AwaitBoot", f"{node.name} died again before it had rejoined: {verdict.because}")
+    if verdict.life is not Life.ALIVE or node.ready != "True":
+        return wait("AwaitBoot", f"waiting for the kubelet of {node.name} to report Ready", look_at=verdict.reconsider_at)
+    if node.out_of_service:
+        return act("AwaitBoot", f"{node.name} is back: letting its daemons run again", ClearOutOfService(node.name))
+    return _stabilise(action, view, node, now)
+
+
+def _power_on(view: PairView, node: NodeView) -> Progress:
+    if view.live_pods_on(node.name):
+        return wait("PowerOn", f"{node.name} still holds launcher pods that must be given up before it boots")
+    if node.power is None or node.power.error or not same_system(node.power.system_uuid, node.system_uuid):
+        return wait("PowerOn", f"waiting for {node.name} to boot; its BMC gives no usable answer")
+    if not reads_off(node):
+        return wait("AwaitBoot", f"{node.name} has power ({node.power.state}); waiting for its kubelet")
+    if not view.policy.recovery.power_on:
+        return wait("PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)")
+    return act("PowerOn", f"switching {node.name} on", PowerOn(node.name, node.system_uuid))
+
+
+def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+    if not node.accepts_vms:
+        return wait("AwaitVirtHandler", f"{node.name} is Ready; waiting for its virt-handler")
+    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open")
+    began = action.started("Stabilise") if stabilising else None
+    trusted_at = (now if began is None else began) + view.policy.recovery.stabilisation_seconds
+    if began is None or now < trusted_at:
+        return wait("Stabilise", f"{node.name} is fit; watching it before it is trusted again", look_at=trusted_at)
+    if node.closed:
+        return act("Open", f"opening {node.name} to VMs", OpenNode(node.name))
+    return succeed("Open", f"{node.name} serves again")
+
