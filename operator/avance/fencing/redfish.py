@@ -125,8 +125,8 @@ class RedfishAgent:
         """The computer system's JSON, fresh."""
         known = self._system
         system = await self._connected()
-        if system is known:
-            await self._run(lambda: system.refresh())
+        if known is not None:
+            await self._run(known.refresh)
         answer = system.json
         if not isinstance(answer, dict):
             raise FencingError(explain(TypeError("not a JSON object"), self._address, self._timeout))
