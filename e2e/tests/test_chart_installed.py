@@ -1,0 +1,174 @@
+"""The chart on a real API server: installed, its admission policy, what its RBAC allows, removed, installed again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from e2e.controlplane import Api, ApiError, ControlPlane, ensure_binaries, wait_until
+from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:avance"
+ACTIONS = "/apis/avance.dev/v1alpha1/avanceactions"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A control plane on which the release is installed, in a namespace that admits restricted pods only."""
+
+    api: Api
+    helm: Helm
+    alice: Api
+    """An administrator, by name."""
+    operator: Api
+    """The operator's service account."""
+
+    async def run_helm(self, *arguments: str) -> str:
+        return await asyncio.to_thread(self.helm.run, *arguments, "--namespace", NAMESPACE)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    binaries = await ensure_binaries()
+    plane = ControlPlane(tmp_path_factory.mktemp("plane"), binaries)
+    try:
+        await plane.start()
+        helm = Helm(binaries.helm, tmp_path_factory.mktemp("helm"), plane.kubeconfig)
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        await plane.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": labels}})
+        await asyncio.to_thread(helm.run, "install", RELEASE, str(CHART), "--namespace", NAMESPACE)
+        credentials = await plane.service_account_kubeconfig(NAMESPACE, "avance")
+        async with (
+            await plane.client_for("alice", ["system:masters"]) as alice,
+            await Api.from_kubeconfig(credentials) as operator,
+        ):
+            await wait_until(lambda: is_served(plane.api), 30, "AvanceActions served")
+            await wait_until(lambda: is_refused_by_policy(alice, action("nobody")), 30, "the admission policy in force")
+            yield Cluster(plane.api, helm, alice, operator)
+    finally:
+        await plane.stop()
+
+
+async def is_served(api: Api) -> bool:
+    try:
+        await api.get(ACTIONS)
+    except ApiError:
+        return False
+    return True
+
+
+async def is_refused_by_policy(api: Api, body: dict[str, Any]) -> bool:
+    """A new policy takes a moment to reach the API server's admission chain."""
+    try:
+        await api.post(ACTIONS, body, dryRun="All")
+    except ApiError as refusal:
+        return "requestedby.avance.dev" in str(refusal)
+    return False
+
+
+def action(requested_by: str | None) -> dict[str, Any]:
+    spec = {"pairRef": {"name": "p"}, "type": "Fence", "target": {"kind": "Node", "name": "node-a"}}
+    if requested_by is not None:
+        spec["requestedBy"] = requested_by
+    return {
+        "apiVersion": "avance.dev/v1alpha1",
+        "kind": "AvanceAction",
+        "metadata": {"generateName": "fence-"},
+        "spec": spec,
+    }
+
+
+async def test_its_pods_are_admitted_by_the_restricted_profile(cluster: Cluster) -> None:
+    async def has_both() -> bool:
+        pods = await cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")
+        return len(pods["items"]) == 2
+
+    await wait_until(has_both, 30, "two pods of the operator")
+
+
+@pytest.mark.parametrize("name", ["bob", OPERATOR, None])
+async def test_nobody_asks_in_the_name_of_another(cluster: Cluster, name: str | None) -> None:
+    with pytest.raises(ApiError, match='write requestedBy: "alice"'):
+        await cluster.alice.post(ACTIONS, action(name))
+
+
+async def test_everybody_asks_in_their_own_name(cluster: Cluster) -> None:
+    created = await cluster.alice.post(ACTIONS, action("alice"))
+    assert created["spec"]["requestedBy"] == "alice"
+    written_ahead = await cluster.operator.post(ACTIONS, action(OPERATOR))
+    assert written_ahead["spec"]["requestedBy"] == OPERATOR
+
+
+ALLOWED = [
+    ("list", "avance.dev", "avancepairs", ""),
+    ("patch", "avance.dev", "protectedvms/status", "default"),
+    ("create", "avance.dev", "avanceactions", ""),
+    ("patch", "kubevirt.io", "virtualmachines", "default"),
+    ("create", "kubevirt.io", "virtualmachineinstancemigrations", "default"),
+    ("update", "subresources.kubevirt.io", "virtualmachines/restart", "default"),
+    ("delete", "", "pods", "default"),
+    ("patch", "", "nodes", ""),
+    ("get", "", "secrets", NAMESPACE),
+    ("create", "coordination.k8s.io", "leases", NAMESPACE),
+    ("watch", "coordination.k8s.io", "leases", "kube-node-lease"),
+]
+DENIED = [
+    ("delete", "", "nodes", ""),
+    ("patch", "kubevirt.io", "virtualmachineinstances", "default"),
+    ("patch", "avance.dev", "avancepairs", ""),
+    ("patch", "avance.dev", "avanceactions", ""),
+    ("get", "", "secrets", "default"),
+    ("list", "", "secrets", NAMESPACE),
+    ("update", "coordination.k8s.io", "leases", NAMESPACE),
+    ("patch", "coordination.k8s.io", "leases", "kube-node-lease"),
+    ("create", "", "pods", NAMESPACE),
+    ("create", "rbac.authorization.k8s.io", "clusterroles", ""),
+]
+
+
+async def is_allowed(api: Api, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+    kind, _, subresource = resource.partition("/")
+    attributes = {"verb": verb, "group": group, "resource": kind, "subresource": subresource}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": OPERATOR, "resourceAttributes": attributes | {"namespace": namespace, "name": name}},
+    }
+    answer = await api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])
+
+
+@pytest.mark.parametrize(("verb", "group", "resource", "namespace"), ALLOWED)
+async def test_the_operator_may(cluster: Cluster, verb: str, group: str, resource: str, namespace: str) -> None:
+    assert await is_allowed(cluster.api, verb, group, resource, namespace)
+
+
+@pytest.mark.parametrize(("verb", "group", "resource", "namespace"), DENIED)
+async def test_the_operator_may_not(cluster: Cluster, verb: str, group: str, resource: str, namespace: str) -> None:
+    assert not await is_allowed(cluster.api, verb, group, resource, namespace)
+
+
+async def test_the_operator_may_renew_its_own_lease_alone(cluster: Cluster) -> None:
+    lease = ("update", "coordination.k8s.io", "leases", NAMESPACE)
+    assert await is_allowed(cluster.api, *lease, name="avance-operator")
+    assert not await is_allowed(cluster.api, *lease, name="another")
+
+
+async def test_a_second_operator_can_not_be_installed(cluster: Cluster) -> None:
+    with pytest.raises(HelmError, match="exists and cannot be imported"):
+        await cluster.run_helm("install", "second", str(CHART), "--set", "crds.enabled=false")
+
+
+async def test_removal_keeps_the_objects_and_a_new_installation_finds_them(cluster: Cluster) -> None:
+    kept = await cluster.alice.post(ACTIONS, action("alice"))
+    await cluster.run_helm("uninstall", RELEASE, "--wait")
+    with pytest.raises(ApiError, match="not found"):
+        await cluster.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/avance-operator")
+    assert await cluster.api.get(f"{ACTIONS}/{kept['metadata']['name']}") == kept
+    await cluster.run_helm("install", RELEASE, str(CHART))
+    assert await cluster.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/avance-operator")
