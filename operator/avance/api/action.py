@@ -54,8 +54,8 @@ class ActionSpec(ApiModel):
             f"{', '.join(VM_ACTIONS[:-1])} and {VM_ACTIONS[-1]} are done to a VM: set target.kind to ProtectedVM",
         ),
         Rule(
-            "self.type == 'Migrate' || !has(self.destination)",
-            "only Migrate goes somewhere: remove destination, or set type to Migrate",
+            "self.type in ['Start', 'Migrate', 'Restart', 'ColdRestart'] || !has(self.destination)",
+            "only a VM that moves or starts goes to a node: remove destination",
         ),
     )
 
@@ -67,7 +67,11 @@ Rejoin (take a node back into service) and CallHome (ask for a spare part) to a 
     target: Target
     """What it is done to."""
     destination: NodeName | None = None
-    """Node that a Migrate goes to; the pair's other node when absent."""
+    """Node that the VM shall run on afterwards; when absent, the pair's other node for a Migrate, else the node that \
+the pair's rules choose."""
+    instance_uid: Annotated[str, Field(max_length=64)] | None = None
+    """UID of the VirtualMachineInstance that it is about, so that it is never done to a later one; when absent, the one \
+that there is when the action is taken up."""
     reason: _Word = "Requested"
     """Why, as one CamelCase word; the same word as in events, logs and metrics. Requested: a person asked for it."""
     message: Message = ""
@@ -84,11 +88,11 @@ class Step(ApiModel):
     name: _Word
     """Name of the step."""
     started_at: Time
-    """When it was tried first."""
+    """When it was entered; entered again, when last."""
     finished_at: Time | None = None
     """When it was done; absent while it is not."""
     attempts: Annotated[int, Field(ge=0)] = 0
-    """How often it was tried."""
+    """How many tries failed."""
     message: Message = ""
     """What came of it, or what it waits for."""
 
@@ -108,6 +112,10 @@ class ActionStatus(ApiModel):
     """Pending until the operator takes it up, then Running, then one of Succeeded, Failed and Cancelled, for good."""
     started_at: Time | None = None
     """When the operator took it up."""
+    destination: NodeName | None = None
+    """The node that it goes to, settled when it was taken up."""
+    instance_uid: Annotated[str, Field(max_length=64)] | None = None
+    """The instance of the VM that it is about, settled when it was taken up."""
     finished_at: Time | None = None
     """When it ended."""
     step: _Word | None = None

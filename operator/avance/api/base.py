@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema
 GROUP = "avance.dev"
 VERSION = "v1alpha1"
 
-_ACRONYMS = {"cpu": "CPU", "id": "ID", "tls": "TLS", "uuid": "UUID", "vms": "VMs"}
+_ACRONYMS = {"cpu": "CPU", "id": "ID", "tls": "TLS", "uid": "UID", "uuid": "UUID", "vms": "VMs"}
 
 Item = TypeVar("Item")
 ListOf = Annotated[tuple[Item, ...], Strict(False)]

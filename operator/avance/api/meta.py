@@ -180,6 +180,8 @@ class Evidence(ApiModel):
     """UUID of the machine that the management controller governs; it is the node's own."""
     boot_id: Annotated[str, Field(max_length=128)] | None = None
     """Boot of the node that the power-off ended; evidence about an earlier boot proves nothing."""
+    heartbeat: Annotated[str, Field(max_length=64)] | None = None
+    """The last renewal of the node's Lease before the reading; a later one contradicts the evidence."""
     observed_at: Time
     """When the last reading was made."""
     message: Message = ""
