@@ -1,7 +1,7 @@
 """The parts of a server that can fail, how grave a fault of each is, and which Node condition reports it.
 
-The table is design vocabulary: every kind has a default severity and weight that a pair's spec may override. Weights are
-points taken off a health score of 100, so a weight is also the price of moving a VM away (see `health`).
+The table is design vocabulary: every kind has a default severity and weight that a pair's spec may override. Weights
+are points taken off a health score of 100, so a weight is also the price of moving a VM away (see `health`).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ COMPONENT_CLASSES: dict[ComponentKind, ComponentClass] = {
 }
 
 PEER_UNREACHABLE = "PeerUnreachable"
-"""The condition by which one node reports that it hears nothing of the other: an opinion on the *peer*, no fault here."""
+"""The condition by which one node reports that it hears nothing of the other: an opinion on the *peer*, no fault."""
 
 CONDITION_KINDS: dict[str, ComponentKind] = {
     # avance's own detectors

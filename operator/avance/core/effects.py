@@ -1,4 +1,4 @@
-"""The few things that avance can do to the world, as data. Each is safe to repeat; the shell has one handler for each."""
+"""The few things that avance can do to the world, as data. Each is safe to repeat; the shell has a handler for each."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class NodeCondition:
     status: str
     """`True`, `False` or `Unknown`, as the API has it."""
     since: float
-    """Its last transition by the clock of the node, seconds since the epoch: names the occurrence, is never compared with now."""
+    """Its last transition by the clock of the node, seconds since the epoch: a name, never compared with now."""
     observed_at: float
     """When the operator first saw it with this status, by the operator's clock."""
     message: str = ""

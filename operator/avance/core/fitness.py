@@ -45,7 +45,8 @@ def private_link_up(view: PairView) -> bool:
 def room_on(view: PairView, node: NodeView) -> Resources:
     """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there."""
     reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
-    return node.allocatable - reserve - total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
+    taken = total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
+    return node.allocatable - reserve - taken
 
 
 def total(needs: Iterable[Resources]) -> Resources:

@@ -1,7 +1,8 @@
 """May this VM be started now? The one gate that every start passes through.
 
-Never two instances of a VM: a start needs the proof that the last instance has ended. A live kubelet that reported the end
-is proof, and so is fence evidence for the node; silence is not, and neither is an API object that somebody removed.
+Never two instances of a VM: a start needs the proof that the last instance has ended. A live kubelet that reported the
+end is proof, and so is fence evidence for the node; silence is not, and neither is an API object that somebody
+removed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import PairView, VmView
 
 ORPHAN_SECONDS = 5.0
-"""A kubelet heard this long after a launcher pod vanished has seen that it is gone and has ended what was left of it."""
+"""A kubelet heard this long after a launcher pod vanished has noticed and has ended what it left."""
 
 
 def why_not_start(view: PairView, vm: VmView, now: float) -> str:

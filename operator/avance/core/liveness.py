@@ -1,8 +1,9 @@
 """Is a node alive, suspect or dead? Never from one opinion, never from silence of the API alone.
 
-Three independent observers can hold that a node is dead: the API (its kubelet no longer renews its Lease), the survivor
-(its detector hears nothing on any path) and the node's own BMC (it reads exactly `Off`). Two must agree. A survivor that
-still hears the node vetoes: what is still heard is not dead. An opinion older than the node's last sign of life is void.
+Three independent observers can hold that a node is dead: the API (its kubelet no longer renews its Lease), the
+survivor (its detector hears nothing on any path) and the node's own BMC (it reads exactly `Off`). Two must agree. A
+survivor that still hears the node vetoes: what is still heard is not dead. An opinion older than the node's last sign
+of life is void.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The frozen view of one pair that every rule decides on.
 
-A view says what was seen, never what should be done. Times are seconds since the epoch on the operator's own clock, which
-only ever goes forward; whatever a node's or BMC's clock says is kept as a name for an occurrence and never compared with now.
+A view says what was seen, never what should be done. Times are seconds since the epoch on the operator's own clock,
+which only ever goes forward; whatever a node's or BMC's clock says is kept as a name for an occurrence and never
+compared with now.
 """
 
 from __future__ import annotations

@@ -33,9 +33,10 @@ def choose_node(view: PairView, vm: VmView, now: float) -> str:
 
 def why_nowhere(view: PairView, vm: VmView, now: float) -> str:
     """Why `choose_node` finds none, node by node."""
-    return "; ".join(
-        why_not_serve(view, node, now) or f"{node.name} has no room for it" for node in view.nodes
-    ) or "the pair has no nodes"
+    return (
+        "; ".join(why_not_serve(view, node, now) or f"{node.name} has no room for it" for node in view.nodes)
+        or "the pair has no nodes"
+    )
 
 
 def _rank(view: PairView, vm: VmView, node: NodeView) -> tuple[bool, int, bool, int]:

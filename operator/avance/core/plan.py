@@ -1,8 +1,8 @@
 """One look at a pair: what to record, how to go on with what is recorded, and when to look again.
 
-    view ──> rules ──────> intents to record (one thing at a time for each node and VM)
-         └─> workflows ──> progress of every open action
-         └─> upkeep ─────> VirtualMachines that differ from what their specs ask for
+view ──> rules ──────> intents to record (one thing at a time for each node and VM)
+     └─> workflows ──> progress of every open action
+     └─> upkeep ─────> VirtualMachines that differ from what their specs ask for
 """
 
 from __future__ import annotations

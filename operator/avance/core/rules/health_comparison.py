@@ -1,8 +1,8 @@
 """Health lower than the other node's: graceful failover, every VM at the same time, each independently.
 
 A benign fault on a primary (one of two power supplies, one fan) comes here as well: VMs leave as long as the backup is
-healthier. A move is made only towards a node that is healthier by the margin, fit, with room for the VM, and not of a VM
-that has only just moved.
+healthier. A move is made only towards a node that is healthier by the margin, fit, with room for the VM, and not of a
+VM that has only just moved.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _retry_due(view: PairView, vm: VmView, incident: str) -> float:
     failed = [action for action in view.actions_on(vm.key, ActionType.MIGRATE) if _failed_try(action, incident)]
     if not failed:
         return 0.0
-    pause = view.policy.migration.retry_backoff_seconds * 2 ** (len(failed) - 1)
+    pause = view.policy.migration.retry_backoff_seconds * 2.0 ** (len(failed) - 1)
     return max(action.finished_at or 0.0 for action in failed) + min(pause, 3600.0)
 
 

@@ -10,7 +10,7 @@ from avance.core.model import ActionType, ActionView, PairView, VmView
 
 
 def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """A server that two independent observers hold to be dead is fenced; its VMs stay untouched until it is proven off."""
+    """A server that two independent observers hold to be dead is fenced; its VMs stay as they are until it is off."""
     for node in view.nodes:
         verdict = judge(view, node, now)
         if verdict.reconsider_at is not None:
@@ -55,7 +55,7 @@ def _proven_fences(view: PairView) -> list[ActionView]:
 
 
 def _was_on(view: PairView, vm: VmView, node: str) -> bool:
-    """Its present instance ran there, or was starting there: what a launcher pod says counts as much as the instance."""
+    """Its present instance ran there, or was starting there: a launcher pod counts as much as the instance."""
     instance = vm.instance
     if instance is None:
         return False

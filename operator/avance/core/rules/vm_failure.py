@@ -52,7 +52,7 @@ def _answer_due(view: PairView, vm: VmView) -> float:
     ]
     if not recent:
         return 0.0
-    return max(recent) + min(FIRST_PAUSE_SECONDS * 2 ** (len(recent) - 1), LONGEST_PAUSE_SECONDS)
+    return max(recent) + min(FIRST_PAUSE_SECONDS * 2.0 ** (len(recent) - 1), LONGEST_PAUSE_SECONDS)
 
 
 def _where_it_is(view: PairView, vm: VmView, now: float) -> str:

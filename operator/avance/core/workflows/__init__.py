@@ -1,7 +1,8 @@
 """How each type of action is carried out, one module a type.
 
-A workflow is a function of the recorded action and the present view to the next `Progress`. It keeps nothing: an operator
-that takes over mid-way asks the same function and gets the next step, whatever its predecessor had done or not done.
+A workflow is a function of the recorded action and the present view to the next `Progress`. It keeps nothing: an
+operator that takes over mid-way asks the same function and gets the next step, whatever its predecessor had done or
+not done.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if evidence is None:
         return wait("Release", f"{vm.key} is not restarted: no fence evidence for the server that it ran on")
     if _contradicted(evidence, view):
-        return fail("Release", f"{evidence.node} gave a sign of life after it was held to be off: {vm.key} stays as it is")
+        return fail(
+            "Release", f"{evidence.node} gave a sign of life after it was held to be off: {vm.key} stays as it is"
+        )
     if vm.instance and vm.instance.uid != action.instance_uid:
         return bring_up(action, view, vm, now)
     return _release(view, vm, evidence) or _wait_turn(action, view, vm, now) or bring_up(action, view, vm, now)

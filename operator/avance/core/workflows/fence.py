@@ -1,8 +1,9 @@
 """Fence: close the node, cut its power, prove it off, record the evidence, then give up what it held.
 
-The order is the safety of the product. Closed first, or the scheduler would put the restarted VMs back on the dead node.
-Proof before release, because releasing a launcher pod is what lets a second instance start. Only `Off`, read twice from
-the BMC of this very server with no sign of life since, is proof; anything else waits, without end and out loud.
+The order is the safety of the product. Closed first, or the scheduler would put the restarted VMs back on the dead
+node. Proof before release, because releasing a launcher pod is what lets a second instance start. Only `Off`, read
+twice from the BMC of this very server with no sign of life since, is proof; anything else waits, without end and out
+loud.
 """
 
 from __future__ import annotations
@@ -36,14 +37,17 @@ def _stand_down(node: NodeView) -> Progress:
 
 
 def _still_open(action: ActionView, node: NodeView) -> bool:
-    """The label counts only before the power is cut: a virt-handler that lives on may set it again, and no more than that."""
+    """The label counts only before the power is cut: a virt-handler that lives on may set it again, but no more."""
     return not node.closed or not node.cordoned or (node.accepts_vms and action.started("PowerOff") is None)
 
 
 def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     reading = node.power
     if not node.fence_agent:
-        return wait("PowerOff", f"no fence agent is configured for {node.name}, so nothing proves it off: add it to spec.fencing.nodes")
+        return wait(
+            "PowerOff",
+            f"no fence agent is configured for {node.name}, so nothing proves it off: add it to spec.fencing.nodes",
+        )
     if reading is None:
         return wait("PowerOff", f"asking the BMC of {node.name} for its power state")
     if reading.error:
@@ -95,6 +99,6 @@ def _outlived(action: ActionView, view: PairView, node: NodeView) -> Progress:
 
 def _wrong_server(node: NodeView, source: str, system_uuid: str) -> str:
     return (
-        f"the BMC at {source} is that of another server ({system_uuid or 'no UUID'}, {node.name} is {node.system_uuid}): "
+        f"the BMC at {source} is another server's ({system_uuid or 'no UUID'}, {node.name} is {node.system_uuid}): "
         f"nothing was switched; correct the address for {node.name} in spec.fencing.nodes"
     )

@@ -1,4 +1,4 @@
-"""Migrate: a graceful failover by KubeVirt's live migration. Whatever goes wrong, the VM stays where it is and runs on."""
+"""Migrate: a graceful failover by live migration. Whatever goes wrong, the VM stays where it is and runs on."""
 
 from __future__ import annotations
 
@@ -37,10 +37,14 @@ def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progre
 
 def _follow(action: ActionView, view: PairView, vm: VmView, migration: MigrationView, now: float) -> Progress:
     if migration.phase == "Failed":
-        return fail("Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}")
+        return fail(
+            "Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}"
+        )
     deadline = (action.started("Move") or now) + view.policy.migration.timeout_seconds
     if now >= deadline and not migration.final:
         order = DeleteMigration(migration.name, vm.key)
-        return act("Copy", f"the migration of {vm.key} takes too long; withdrawing it, the VM stays on {vm.node}", order)
+        return act(
+            "Copy", f"the migration of {vm.key} takes too long; withdrawing it, the VM stays on {vm.node}", order
+        )
     stage = migration.phase or "Pending"
     return wait("Copy", f"moving {vm.key} to {action.destination}: {stage}", look_at=deadline)

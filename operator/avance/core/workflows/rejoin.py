@@ -1,8 +1,8 @@
 """Rejoin: a fenced server is powered on, recognised, watched for a while and only then trusted with VMs again.
 
-The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the node
-can run, so neither virt-handler nor replica storage could come back. The operator's own NoSchedule taint and the cordon
-stay until the node has been stable for as long as the pair's spec asks.
+The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the
+node can run, so neither virt-handler nor replica storage could come back. The operator's own NoSchedule taint and the
+cordon stay until the node has been stable for as long as the pair's spec asks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if verdict.life is Life.DEAD:
         return fail("AwaitBoot", f"{node.name} died again before it had rejoined: {verdict.because}")
     if verdict.life is not Life.ALIVE or node.ready != "True":
-        return wait("AwaitBoot", f"waiting for the kubelet of {node.name} to report Ready", look_at=verdict.reconsider_at)
+        return wait(
+            "AwaitBoot", f"waiting for the kubelet of {node.name} to report Ready", look_at=verdict.reconsider_at
+        )
     if node.out_of_service:
         return act("AwaitBoot", f"{node.name} is back: letting its daemons run again", ClearOutOfService(node.name))
     return _stabilise(action, view, node, now)
@@ -38,7 +40,9 @@ def _power_on(view: PairView, node: NodeView) -> Progress:
     if not reads_off(node):
         return wait("AwaitBoot", f"{node.name} has power ({node.power.state}); waiting for its kubelet")
     if not view.policy.recovery.power_on:
-        return wait("PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)")
+        return wait(
+            "PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)"
+        )
     return act("PowerOn", f"switching {node.name} on", PowerOn(node.name, node.system_uuid))
 
 
@@ -53,4 +57,3 @@ def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -
     if node.closed:
         return act("Open", f"opening {node.name} to VMs", OpenNode(node.name))
     return succeed("Open", f"{node.name} serves again")
-
