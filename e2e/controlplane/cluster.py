@@ -75,7 +75,8 @@ class ControlPlane:
             server.require_running()
 
     def kubeconfig_for(self, user: str, groups: Iterable[str] = ()) -> Path:
-        """A kubeconfig with a client certificate of that user and groups (24 h and more)."""
+        """A kubeconfig with a client certificate of that user and groups (24 h and more). Once started only."""
+        assert self.url, "the control plane is not started"
         pair = self.ca.issue(user, tuple(groups))
         return self._write_kubeconfig(self._kubeconfigs / pair.key.stem, user, _certificate(pair))
 
