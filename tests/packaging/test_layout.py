@@ -1,5 +1,6 @@
 """Properties of the repository itself: what would otherwise be noticed only on somebody else's machine."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -66,3 +67,22 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         content = path.read_bytes()
         assert bytes(ROOT) not in content, path
         assert not home_of_root.search(content), path
+
+
+MODULES = sorted(path for root in ("operator/avance", "e2e", "tests") for path in (ROOT / root).rglob("*.py"))
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 40
+
+
+def test_modules_and_functions_can_be_read_at_a_glance() -> None:
+    too_long = []
+    for path in MODULES:
+        text = path.read_text()
+        if len(text.splitlines()) > LONGEST_MODULE:
+            too_long.append(f"{path}: {len(text.splitlines())} lines, {LONGEST_MODULE} are allowed")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    too_long.append(f"{path}:{node.lineno} {node.name}: {lines} lines, {LONGEST_FUNCTION} are allowed")
+    assert not too_long, "\n".join(too_long)
