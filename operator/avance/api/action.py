@@ -70,8 +70,8 @@ Rejoin (take a node back into service) and CallHome (ask for a spare part) to a 
     """Node that the VM shall run on afterwards; when absent, the pair's other node for a Migrate, else the node that \
 the pair's rules choose."""
     instance_uid: Annotated[str, Field(max_length=64)] | None = None
-    """UID of the VirtualMachineInstance that it is about, so that it is never done to a later one; when absent, the one \
-that there is when the action is taken up."""
+    """UID of the VirtualMachineInstance that it is about, so that it is never done to a later one; when absent, the \
+one that there is when the action is taken up."""
     reason: _Word = "Requested"
     """Why, as one CamelCase word; the same word as in events, logs and metrics. Requested: a person asked for it."""
     message: Message = ""

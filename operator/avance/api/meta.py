@@ -1,8 +1,9 @@
 """The small types that all kinds share: metadata, conditions, references, evidence, points in time, and quantities."""
 
+import math
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -14,7 +15,7 @@ from avance.api.base import ApiModel, Rule
 
 def format_time(moment: datetime) -> str:
     """Write an aware datetime as the API does: UTC, RFC 3339, microseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -40,7 +41,7 @@ _DECIMAL_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "
 _BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
-def parse_quantity(text: str) -> Decimal:
+def parse_quantity(text: str) -> Fraction:
     """Return the exact value of a Kubernetes quantity such as `4Gi`, `1500m` or `2e3`.
 
     Raises ValueError when the text is no quantity.
@@ -48,25 +49,21 @@ def parse_quantity(text: str) -> Decimal:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no quantity: write a number and a unit, for example 4Gi, 500M, 1500m or 2")
-    number, suffix = Decimal(match[1]), match[2] or ""
+    number, suffix = Fraction(match[1]), match[2] or ""
     if suffix in _BINARY_SUFFIXES:
         return number * (1 << _BINARY_SUFFIXES[suffix])
-    exponent = _DECIMAL_SUFFIXES.get(suffix)
-    return number.scaleb(int(suffix[1:]) if exponent is None else exponent)
-
-
-def _rounded_up(value: Decimal) -> int:
-    return -int(-value // 1)
+    exponent = _DECIMAL_SUFFIXES[suffix] if suffix in _DECIMAL_SUFFIXES else int(suffix[1:])
+    return number * Fraction(10) ** exponent
 
 
 def bytes_of(quantity: str) -> int:
     """Return a quantity of memory or storage in bytes, rounded up as Kubernetes does."""
-    return _rounded_up(parse_quantity(quantity))
+    return math.ceil(parse_quantity(quantity))
 
 
 def milli_cpu_of(quantity: str) -> int:
     """Return a quantity of processors in thousandths of one, rounded up as Kubernetes does."""
-    return _rounded_up(parse_quantity(quantity) * 1000)
+    return math.ceil(parse_quantity(quantity) * 1000)
 
 
 def _quantity_text(value: Any) -> Any:
