@@ -1,0 +1,154 @@
+"""AvanceActions as the rules see them, and the objects that record intents and progress.
+
+The order of writing is the promise: an intent is created before anything is done for it, a step is written before its
+effects, evidence before anything relies on it. Each write names the version it was decided on, so an operator that was
+replaced meanwhile gets a conflict instead of a second try at the same thing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from avance.api.action import AvanceAction
+from avance.core.intents import Intent
+from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
+from avance.core.progress import Progress
+from avance.kube.resources import AVANCE_ACTIONS
+from avance.operator.clock import from_api, to_api
+from avance.operator.parsing import Parsed
+from avance.operator.store import Store
+
+Object = dict[str, Any]
+
+NODE_TARGETS = frozenset({ActionType.FENCE, ActionType.REJOIN, ActionType.CALL_HOME})
+MESSAGE_LIMIT = 1024
+
+
+class ActionLog:
+    """The recorded actions of each pair, oldest first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._parsed = Parsed(AvanceAction)
+
+    def of_pair(self, pair: str) -> tuple[ActionView, ...]:
+        """Every AvanceAction about a pair, whoever asked for it."""
+        views = (self._view(obj) for obj in self._store.members(AVANCE_ACTIONS, pair))
+        return tuple(sorted(views, key=lambda action: (action.created_at, action.name)))
+
+    def _view(self, obj: Object) -> ActionView:
+        action = self._parsed.of(obj)
+        spec, status = action.spec, action.status
+        target = spec.target
+        evidence = status.evidence
+        return ActionView(
+            name=obj["metadata"]["name"],
+            type=ActionType(spec.type),
+            target=f"{target.namespace}/{target.name}" if target.namespace else target.name,
+            incident=spec.incident or "",
+            reason=spec.reason,
+            message=spec.message,
+            created_at=from_api(obj["metadata"]["creationTimestamp"]),
+            phase=ActionPhase(status.phase or "Pending"),
+            destination=status.destination or spec.destination or "",
+            instance_uid=status.instance_uid or spec.instance_uid or "",
+            current=status.step or "",
+            steps=tuple(
+                StepView(step.name, step.started_at.timestamp(), step.attempts, step.message) for step in status.steps
+            ),
+            evidence=FenceEvidence(
+                node=evidence.node,
+                source=evidence.source,
+                system_uuid=evidence.system_uuid or "",
+                boot_id=evidence.boot_id or "",
+                heartbeat=evidence.heartbeat or "",
+                observed_at=evidence.observed_at.timestamp(),
+                message=evidence.message,
+                kind=evidence.kind,
+            )
+            if evidence
+            else None,
+            finished_at=status.finished_at.timestamp() if status.finished_at else None,
+            result=status.result,
+        )
+
+
+def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -> Object:
+    """The AvanceAction that records an intent; it goes when its pair goes."""
+    namespace, _, name = intent.target.rpartition("/")
+    kind = "Node" if intent.type in NODE_TARGETS else "ProtectedVM"
+    target = {"kind": kind, "name": name} | ({"namespace": namespace} if namespace else {})
+    optional = {"destination": intent.destination, "instanceUID": intent.instance_uid}
+    return {
+        "apiVersion": AVANCE_ACTIONS.api_version,
+        "kind": AVANCE_ACTIONS.kind,
+        "metadata": {
+            "name": intent.name,
+            "labels": {"avance.dev/pair": pair, "avance.dev/incident": intent.incident[:63].strip("-")},
+            "ownerReferences": [
+                {"apiVersion": "avance.dev/v1alpha1", "kind": "AvancePair", "name": pair, "uid": pair_uid}
+            ],
+        },
+        "spec": {
+            "pairRef": {"name": pair},
+            "type": str(intent.type),
+            "target": target,
+            "reason": intent.reason,
+            "message": intent.message[:MESSAGE_LIMIT],
+            "requestedBy": requested_by,
+            "incident": intent.incident,
+            **{field: value for field, value in optional.items() if value},
+        },
+    }
+
+
+def status_after(action: Object, view: ActionView, progress: Progress, now: float) -> Object:
+    """The status of an action once `progress` is recorded; equal to the present one when it says nothing new."""
+    status = dict(action.get("status") or {})
+    moment = to_api(now)
+    status.setdefault("startedAt", moment)
+    status["phase"] = str(progress.outcome or ActionPhase.RUNNING)
+    for field, value in (("destination", view.destination), ("instanceUID", view.instance_uid)):
+        if value:
+            status[field] = value
+    status["steps"] = _steps_after(status, progress, moment)
+    status["step"] = progress.step
+    if progress.evidence:
+        status["evidence"] = evidence_object(progress.evidence)
+    if progress.outcome:
+        status |= {"finishedAt": moment, "result": progress.message[:MESSAGE_LIMIT]}
+    return status
+
+
+def evidence_object(evidence: FenceEvidence) -> Object:
+    """Fence evidence in the API's spelling."""
+    return {
+        "kind": evidence.kind,
+        "node": evidence.node,
+        "source": evidence.source,
+        "systemUUID": evidence.system_uuid,
+        "bootID": evidence.boot_id,
+        "heartbeat": evidence.heartbeat,
+        "observedAt": to_api(evidence.observed_at),
+        "message": evidence.message,
+    }
+
+
+def _steps_after(status: Object, progress: Progress, moment: str) -> list[Object]:
+    """The steps with the present one entered, its message updated, and the one before it ended."""
+    steps = [dict(step) for step in status.get("steps") or ()]
+    current = status.get("step")
+    entry = next((step for step in steps if step["name"] == progress.step), None)
+    if progress.step != current:
+        for step in steps:
+            if step["name"] == current:
+                step["finishedAt"] = moment
+        if entry is not None:
+            steps.remove(entry)
+        entry = {"name": progress.step, "startedAt": moment}
+        steps.append(entry)
+    if entry is not None:
+        entry["message"] = progress.message[:MESSAGE_LIMIT]
+        if progress.outcome:
+            entry["finishedAt"] = moment
+    return steps

@@ -1,0 +1,93 @@
+"""Writes AvanceActions: intents before anything is done, progress before its effects. The store knows what it wrote."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from avance.api.pair import AvancePair
+from avance.core.intents import Intent
+from avance.core.model import ActionType, ActionView
+from avance.core.progress import Progress
+from avance.kube.client import Kube
+from avance.kube.errors import AlreadyExists, Conflict, NotFound
+from avance.kube.resources import AVANCE_ACTIONS
+from avance.operator.actions import MESSAGE_LIMIT, intent_object, status_after
+from avance.operator.clock import Clock
+from avance.operator.store import Store
+
+Object = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """The write-ahead log of one operator process; `epoch` and `operator` name it in every record."""
+
+    def __init__(self, kube: Kube, store: Store, clock: Clock, user: str, operator: str, epoch: int) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._user = user
+        self._operator = operator
+        self._epoch = epoch
+
+    async def record(self, pair: AvancePair, pair_uid: str, intent: Intent) -> bool:
+        """Write the intent down; False if it is on record already. Raises ApiError when it cannot be written."""
+        body = intent_object(pair.metadata.name, pair_uid, intent, self._user)
+        try:
+            created = await self._kube.create(AVANCE_ACTIONS, body)
+        except AlreadyExists:
+            self._store.put(AVANCE_ACTIONS, await self._kube.get(AVANCE_ACTIONS, intent.name))
+            return False
+        self._store.put(AVANCE_ACTIONS, created)
+        return True
+
+    async def advance(self, action: ActionView, progress: Progress) -> bool:
+        """Write down how far an action is, if that is news. False if somebody else has written: decide again then."""
+        known = self._store.get(AVANCE_ACTIONS, action.name)
+        if known is None:
+            return False
+        status = status_after(known, action, progress, self._clock.now())
+        status |= {"epoch": self._epoch, "operator": self._operator}
+        return status == known.get("status") or await self._write(known, status)
+
+    async def note_failure(self, action: str, step: str, message: str) -> None:
+        """Count a failed try of a step and say why, for whoever looks at the action."""
+        known = self._store.get(AVANCE_ACTIONS, action)
+        if known is None:
+            return
+        status = dict(known.get("status") or {})
+        steps = [dict(entry) for entry in status.get("steps") or ()]
+        for entry in steps:
+            if entry["name"] == step:
+                entry |= {"attempts": entry.get("attempts", 0) + 1, "message": message[:MESSAGE_LIMIT]}
+        await self._write(known, status | {"steps": steps})
+
+    async def prune(self, actions: tuple[ActionView, ...], keep: int) -> None:
+        """Delete the oldest finished actions beyond `keep`; never one that a standing decision rests on."""
+        disposable = [action for action in actions if not action.open and not _still_needed(action, actions)]
+        for action in disposable[: max(0, len(actions) - keep)]:
+            await self._kube.delete(AVANCE_ACTIONS, action.name, missing_ok=True)
+
+    async def _write(self, known: Object, status: Object) -> bool:
+        patch = {"metadata": {"resourceVersion": known["metadata"]["resourceVersion"]}, "status": status}
+        name = known["metadata"]["name"]
+        try:
+            written = await self._kube.patch_merge(AVANCE_ACTIONS, name, patch, subresource="status")
+        except Conflict:
+            self._store.put(AVANCE_ACTIONS, await self._kube.get(AVANCE_ACTIONS, name))
+            return False
+        except NotFound:
+            log.warning("action %s was deleted while it was under way", name)
+            self._store.drop(AVANCE_ACTIONS, known)
+            return False
+        self._store.put(AVANCE_ACTIONS, written)
+        return True
+
+
+def _still_needed(action: ActionView, actions: tuple[ActionView, ...]) -> bool:
+    """Evidence stands until a later fence of the node replaces it, and an incident's records go together."""
+    later = (a.created_at > action.created_at for a in actions if a.type is action.type and a.target == action.target)
+    newest_fence = action.type is ActionType.FENCE and not any(later)
+    return newest_fence or any(other.open and other.incident == action.incident for other in actions)

@@ -1,0 +1,245 @@
+"""From the store to the frozen view of one pair.
+
+Parsing is strict where it matters and lenient where others write: a VirtualMachine with unknown fields is fine, a phase
+that KubeVirt has just invented is `Unknown`, and what is absent is empty, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from avance.api.meta import bytes_of, milli_cpu_of
+from avance.api.pair import AvancePair
+from avance.api.protected_vm import ProtectedVM
+from avance.core.components import PEER_UNREACHABLE
+from avance.core.faults import NodeCondition, active_faults
+from avance.core.model import (
+    InstanceView,
+    MigrationView,
+    NodeView,
+    PairView,
+    PodView,
+    Resources,
+    RestartPriority,
+    VmPhase,
+    VmView,
+)
+from avance.core.policy import HealthPolicy
+from avance.core.power import PowerReading
+from avance.kube.resources import LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
+from avance.kubevirt.overlay import holds
+from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
+from avance.operator.actions import ActionLog
+from avance.operator.clock import from_api
+from avance.operator.marks import CLOSED_TAINT, OUT_OF_SERVICE_TAINT, VMS_LABEL
+from avance.operator.parsing import Parsed
+from avance.operator.policy import policy_of
+from avance.operator.store import Store, key_of
+
+Object = dict[str, Any]
+
+LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
+"""What a launcher pod requests beside the guest's memory (measured: 1Gi of guest makes 1312Mi)."""
+CPU_PER_CORE_MILLI = 100
+"""KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
+
+
+class Observer:
+    """Builds views; remembers parsed specs, so that a look at a quiet pair costs little."""
+
+    def __init__(self, store: Store, actions: ActionLog, power: Mapping[tuple[str, str], PowerReading]) -> None:
+        self._store = store
+        self._actions = actions
+        self._power = power
+        self._pairs = Parsed(AvancePair)
+        self._vms = Parsed(ProtectedVM)
+
+    def pair(self, obj: Object) -> AvancePair:
+        """The parsed AvancePair; raises pydantic.ValidationError if it does not fit this release's schema."""
+        return self._pairs.of(obj)
+
+    def protected_vm(self, obj: Object) -> ProtectedVM:
+        """The parsed ProtectedVM; raises pydantic.ValidationError likewise."""
+        return self._vms.of(obj)
+
+    def node_objects(self, pair: AvancePair) -> list[Object]:
+        """The Node objects that the pair's selector matches, by name."""
+        wanted = pair.spec.node_selector
+        some_label = next(f"{key}={value}" for key, value in wanted.items())
+        return [
+            node
+            for node in self._store.members(NODES, some_label)
+            if wanted.items() <= (node["metadata"].get("labels") or {}).items()
+        ]
+
+    def view(self, pair: AvancePair) -> PairView:
+        """Everything that the rules may know of the pair now."""
+        policy = policy_of(pair.spec)
+        nodes = self.node_objects(pair)
+        vms = tuple(self._vm(obj, nodes) for obj in self._store.members(PROTECTED_VMS, pair.metadata.name))
+        fenceable = {entry.name for entry in pair.spec.fencing.nodes}
+        return PairView(
+            name=pair.metadata.name,
+            nodes=tuple(self._node(pair.metadata.name, node, policy.health, fenceable) for node in nodes),
+            vms=vms,
+            pods=tuple(pod for vm in vms for pod in self._pods(vm.key)),
+            actions=self._actions.of_pair(pair.metadata.name),
+            policy=policy,
+        )
+
+    def _node(self, pair: str, node: Object, health: HealthPolicy, fenceable: set[str]) -> NodeView:
+        name, spec, status = node["metadata"]["name"], node.get("spec", {}), node.get("status", {})
+        labels, info = node["metadata"].get("labels") or {}, status.get("nodeInfo", {})
+        taints = {taint["key"] for taint in spec.get("taints") or ()}
+        conditions = {condition.type: condition for condition in self._conditions(node)}
+        lease = self._store.get(LEASES, name, "kube-node-lease")
+        allocatable = status.get("allocatable", {})
+        peer = conditions.get(PEER_UNREACHABLE)
+        return NodeView(
+            name=name,
+            uid=node["metadata"]["uid"],
+            ready=conditions["Ready"].status if "Ready" in conditions else "",
+            heard_at=self._store.heard_at(lease) if lease else self._store.started_at,
+            heartbeat=str(lease["spec"].get("renewTime", "")) if lease else "",
+            boot_id=info.get("bootID", ""),
+            system_uuid=info.get("systemUUID", ""),
+            faults=active_faults(name, conditions.values(), health),
+            hears_peer={"True": False, "False": True}.get(peer.status) if peer else None,
+            peer_unreachable_since=peer.observed_at if peer and peer.status == "True" else None,
+            cordoned=bool(spec.get("unschedulable")),
+            closed=CLOSED_TAINT in taints,
+            out_of_service=OUT_OF_SERVICE_TAINT in taints,
+            accepts_vms=labels.get(VMS_LABEL) == "true",
+            allocatable=Resources(milli_cpu_of(allocatable.get("cpu", "0")), bytes_of(allocatable.get("memory", "0"))),
+            power=self._power.get((pair, name)),
+            fence_agent=name in fenceable,
+        )
+
+    def _conditions(self, node: Object) -> Iterator[NodeCondition]:
+        for condition in node.get("status", {}).get("conditions") or ():
+            yield NodeCondition(
+                type=condition["type"],
+                status=condition["status"],
+                since=from_api(condition.get("lastTransitionTime") or ""),
+                observed_at=self._store.first_seen(NODES, node, condition["type"]),
+                message=condition.get("message", ""),
+            )
+
+    def _vm(self, obj: Object, nodes: list[Object]) -> VmView:
+        pvm = self.protected_vm(obj)
+        namespace, name = key_of(obj)
+        machine = self._store.get(VIRTUAL_MACHINES, name, namespace)
+        prefers = _prefers(machine)
+        migrations = self._store.members(MIGRATIONS, f"{namespace}/{name}")
+        last = pvm.status.last_failover
+        return VmView(
+            namespace=namespace,
+            name=name,
+            should_run=pvm.spec.running,
+            priority=RestartPriority[pvm.spec.restart_priority.upper()],
+            preferred_node=pvm.spec.preferred_node or "",
+            needs=self._needs(pvm),
+            exists=machine is not None,
+            prefers=prefers,
+            up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers)),
+            instance=self._instance(self._store.get(VMIS, name, namespace)),
+            migrations=tuple(_migration(migration) for migration in migrations),
+            last_node=pvm.status.primary or "",
+            moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
+            start_blocked=_start_blocked(machine),
+        )
+
+    def _needs(self, pvm: ProtectedVM) -> Resources:
+        """What its launcher pod requests; from the pod when there is one, because an instance type hides the size."""
+        for pod in self._store.members(PODS, f"{pvm.metadata.namespace}/{pvm.metadata.name}"):
+            requests = [container.get("resources", {}).get("requests", {}) for container in pod["spec"]["containers"]]
+            if any("memory" in request for request in requests):
+                memory = sum(bytes_of(request.get("memory", "0")) for request in requests)
+                return Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
+        guest = Resources((pvm.spec.cores or 0) * CPU_PER_CORE_MILLI, bytes_of(pvm.spec.memory or "0"))
+        return guest + LAUNCHER_OVERHEAD
+
+    def _instance(self, vmi: Object | None) -> InstanceView | None:
+        if vmi is None:
+            return None
+        status = vmi.get("status", {})
+        conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
+        phase = VmPhase(status["phase"]) if status.get("phase") in set(VmPhase) else _odd_phase(status)
+        seen_at = self._store.first_seen(VMIS, vmi, "phase")
+        movable = conditions.get("LiveMigratable", {})
+        return InstanceView(
+            uid=vmi["metadata"]["uid"],
+            phase=phase,
+            node=status.get("nodeName", ""),
+            ready=conditions.get("Ready", {}).get("status") == "True",
+            running_since=seen_at if phase is VmPhase.RUNNING else None,
+            ended_at=seen_at if phase.final else None,
+            migratable={"True": True, "False": False}.get(movable.get("status", "")),
+            not_migratable_because=movable.get("message", "") or movable.get("reason", ""),
+            evacuate_from=status.get("evacuationNodeName", ""),
+            paused=conditions.get("Paused", {}).get("status") == "True",
+        )
+
+    def _pods(self, vm: str) -> Iterator[PodView]:
+        for pod in self._store.members(PODS, vm):
+            namespace, name = key_of(pod)
+            labels, status = pod["metadata"].get("labels") or {}, pod.get("status", {})
+            yield PodView(
+                namespace=namespace,
+                name=name,
+                uid=pod["metadata"]["uid"],
+                vm=vm,
+                instance_uid=labels.get("kubevirt.io/created-by", ""),
+                node=pod["spec"].get("nodeName", ""),
+                phase=status.get("phase", ""),
+                unschedulable=_unschedulable(status),
+            )
+
+
+def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) -> Object:
+    """The VirtualMachine that a ProtectedVM asks for, on these nodes, preferring the one of this name."""
+    hostnames = {node["metadata"]["name"]: hostname_of(node) for node in nodes}
+    uid = obj["metadata"]["uid"]
+    return virtual_machine(pvm, uid, sorted(hostnames.values()), hostnames.get(prefer, prefer))
+
+
+def hostname_of(node: Object) -> str:
+    """The value of a node's hostname label, which need not be its name."""
+    return str((node["metadata"].get("labels") or {}).get(HOSTNAME_LABEL, node["metadata"]["name"]))
+
+
+def _prefers(machine: Object | None) -> str:
+    annotations = (machine or {}).get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(PREFERS_ANNOTATION, ""))
+
+
+def _odd_phase(status: Object) -> VmPhase:
+    """No phase yet is Pending; one that this release does not know is Unknown, which nothing is done about."""
+    return VmPhase.UNKNOWN if status.get("phase") else VmPhase.PENDING
+
+
+def _migration(migration: Object) -> MigrationView:
+    status = migration.get("status", {})
+    state = status.get("migrationState") or {}
+    return MigrationView(
+        name=migration["metadata"]["name"],
+        phase=status.get("phase", ""),
+        failure=state.get("failureReason", ""),
+    )
+
+
+def _start_blocked(machine: Object | None) -> str:
+    status = (machine or {}).get("status", {})
+    printable = str(status.get("printableStatus", ""))
+    if "Err" not in printable and printable != "CrashLoopBackOff":
+        return ""
+    messages = [c["message"] for c in status.get("conditions") or () if c.get("status") == "False" and c.get("message")]
+    return f"KubeVirt reports {printable}" + "".join(f": {message}" for message in messages[:1])
+
+
+def _unschedulable(status: Object) -> str:
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("message", ""))
+    return ""

@@ -1,0 +1,62 @@
+"""Keeps the power reading of each node as fresh as the plan wants it, without ever blocking on a BMC that hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from avance.api.pair import AvancePair
+from avance.core.power import PowerReading
+from avance.fencing.agent import FencingError
+from avance.operator.clock import Clock
+from avance.operator.effects import Effects
+
+NodeKey = tuple[str, str]
+"""Pair and node."""
+
+
+class PowerWatch:
+    """The newest answer of each node's BMC, asked for in the background, one question at a time for each."""
+
+    def __init__(self, effects: Effects, clock: Clock, wake: Callable[[str], None]) -> None:
+        self._effects = effects
+        self._clock = clock
+        self._wake = wake
+        self.readings: dict[NodeKey, PowerReading] = {}
+        self._asking: dict[NodeKey, asyncio.Task[None]] = {}
+        self._asked_at: dict[NodeKey, float] = {}
+
+    def keep_fresh(self, pair: AvancePair, wanted: Mapping[str, float]) -> float | None:
+        """Ask every BMC whose reading is older than wanted; returns when the next one falls due."""
+        now, due = self._clock.now(), []
+        for node, max_age in wanted.items():
+            key = (pair.metadata.name, node)
+            if key in self._asking:
+                continue
+            next_at = self._asked_at.get(key, 0.0) + max_age
+            if next_at <= now:
+                self._asked_at[key] = now
+                self._asking[key] = asyncio.create_task(self._ask(pair, key))
+            else:
+                due.append(next_at)
+        return min(due, default=None)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        tasks: list[asyncio.Task[Any]] = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, pair: AvancePair, key: NodeKey) -> None:
+        asked_at = self._clock.now()
+        try:
+            agent = await self._effects.fence_agent(pair, key[1])
+            reading = await agent.status()
+        except FencingError as error:
+            reading = PowerReading("", "", asked_at, str(error), "")
+        finally:
+            self._asking.pop(key, None)
+        self.readings[key] = reading
+        self._wake(pair.metadata.name)

@@ -1,0 +1,172 @@
+"""What the watches have seen: plain objects, found by pair, node and VM, and when each sign was first seen.
+
+Limits: it is a cache. It may lag behind the API server by the time of a watch event, and an object whose deletion
+fell into a gap of the watch stays until `replace_all` drops it. What must not rest on old news is read live where it
+is done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from avance.kube.resources import (
+    AVANCE_ACTIONS,
+    AVANCE_PAIRS,
+    LEASES,
+    MIGRATIONS,
+    NODES,
+    PODS,
+    PROTECTED_VMS,
+    VIRTUAL_MACHINES,
+    VMIS,
+    Resource,
+)
+from avance.operator.clock import Clock
+
+Object = dict[str, Any]
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped kinds) and name."""
+
+WATCHED: tuple[Resource, ...] = (
+    AVANCE_PAIRS,
+    PROTECTED_VMS,
+    AVANCE_ACTIONS,
+    NODES,
+    LEASES,
+    VIRTUAL_MACHINES,
+    VMIS,
+    MIGRATIONS,
+    PODS,
+)
+
+LAUNCHER_VM_LABELS = ("vm.kubevirt.io/name", "kubevirt.io/domain")
+"""Labels of a launcher pod that name its VM; the second is what older KubeVirts set."""
+
+
+def key_of(obj: Object) -> Key:
+    """Namespace and name of an object."""
+    metadata = obj["metadata"]
+    return metadata.get("namespace") or "", metadata["name"]
+
+
+class Store:
+    """Objects by kind and key, with the indices that make the view of one pair cost no more than the pair's size."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in WATCHED}
+        self._members: dict[tuple[Resource, str], set[Key]] = defaultdict(set)
+        self._first_seen: dict[tuple[Resource, Key], dict[str, tuple[str, float]]] = {}
+        self.started_at = clock.now()
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        """One object, or None."""
+        return self._objects[resource].get((namespace, name))
+
+    def all(self, resource: Resource) -> Iterable[Object]:
+        """Every object of a kind."""
+        return self._objects[resource].values()
+
+    def members(self, resource: Resource, group: str) -> Iterator[Object]:
+        """Objects of a kind that belong to a pair (VMs, actions), a VM (pods, migrations) or a label (nodes, pairs)."""
+        objects = self._objects[resource]
+        return (objects[key] for key in sorted(self._members[resource, group]))
+
+    def put(self, resource: Resource, obj: Object, *, listed: bool = False) -> bool:
+        """Take in a newer version of an object; False if what is known is as new already.
+
+        `listed`: it comes from a listing, not from a change that was watched, so it may have been so for long.
+        """
+        key = key_of(obj)
+        known = self._objects[resource].get(key)
+        if known is not None:
+            if _version(obj) <= _version(known) and obj["metadata"]["uid"] == known["metadata"]["uid"]:
+                return False
+            self._leave_groups(resource, key, known)
+        self._objects[resource][key] = obj
+        for group in _groups(resource, obj):
+            self._members[resource, group].add(key)
+        self._note_first_seen(resource, key, obj, listed=listed)
+        return True
+
+    def drop(self, resource: Resource, obj: Object) -> None:
+        """Forget an object that is gone, unless a later one has taken its name."""
+        key = key_of(obj)
+        known = self._objects[resource].get(key)
+        if known is not None and known["metadata"]["uid"] == obj["metadata"]["uid"]:
+            self._leave_groups(resource, key, known)
+            del self._objects[resource][key]
+            self._first_seen.pop((resource, key), None)
+
+    def replace_all(self, resource: Resource, live: Iterable[Object]) -> list[Object]:
+        """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped."""
+        live = list(live)
+        uids = {obj["metadata"]["uid"] for obj in live}
+        newest = max((_version(obj) for obj in live), default=0)
+        ghosts = [
+            obj
+            for obj in self._objects[resource].values()
+            if obj["metadata"]["uid"] not in uids and _version(obj) <= newest
+        ]
+        for obj in ghosts:
+            self.drop(resource, obj)
+        for obj in live:
+            self.put(resource, obj, listed=True)
+        return ghosts
+
+    def first_seen(self, resource: Resource, obj: Object, sign: str) -> float:
+        """When the present value of a sign of an object (see `_signs`) was seen first, by the operator's clock."""
+        return self._first_seen.get((resource, key_of(obj)), {}).get(sign, ("", self.started_at))[1]
+
+    def heard_at(self, lease: Object) -> float:
+        """When a node's Lease was last seen to change; the store's own start if it has not been since."""
+        return self.first_seen(LEASES, lease, "renewTime")
+
+    def _note_first_seen(self, resource: Resource, key: Key, obj: Object, *, listed: bool) -> None:
+        before = self._first_seen.get((resource, key), {})
+        # A Lease that was there at the first look may be old: its silence counts from when somebody began to listen.
+        now = self.started_at if resource is LEASES and listed and not before else self._clock.now()
+        signs = {
+            sign: before[sign] if sign in before and before[sign][0] == value else (value, now)
+            for sign, value in _signs(resource, obj)
+        }
+        if signs:
+            self._first_seen[resource, key] = signs
+
+    def _leave_groups(self, resource: Resource, key: Key, obj: Object) -> None:
+        for group in _groups(resource, obj):
+            self._members[resource, group].discard(key)
+
+
+def _version(obj: Object) -> int:
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def _groups(resource: Resource, obj: Object) -> Iterator[str]:
+    namespace, _ = key_of(obj)
+    labels = obj["metadata"].get("labels") or {}
+    if resource in (PROTECTED_VMS, AVANCE_ACTIONS):
+        yield obj["spec"]["pairRef"]["name"]
+    elif resource is NODES:
+        yield from (f"{key}={value}" for key, value in labels.items())
+    elif resource is PODS:
+        name = next((labels[label] for label in LAUNCHER_VM_LABELS if label in labels), "")
+        yield f"{namespace}/{name}"
+    elif resource is MIGRATIONS:
+        yield f"{namespace}/{obj['spec'].get('vmiName', '')}"
+    elif resource is AVANCE_PAIRS:
+        yield from (f"{key}={value}" for key, value in obj["spec"]["nodeSelector"].items())
+
+
+def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
+    """The values whose age counts, measured from when the operator saw them: other machines' clocks may be wrong."""
+    if resource is LEASES:
+        yield "renewTime", str(obj["spec"].get("renewTime", ""))
+    elif resource is NODES:
+        for condition in obj.get("status", {}).get("conditions") or ():
+            yield condition["type"], f"{condition['status']} {condition.get('lastTransitionTime', '')}"
+    elif resource is VMIS:
+        status = obj.get("status", {})
+        yield "phase", f"{status.get('phase', '')}"
