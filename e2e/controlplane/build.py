@@ -17,7 +17,7 @@ from e2e.controlplane.programs import PROGRAMS, Binaries, Program
 from e2e.controlplane.progress import BuildProgress
 from e2e.controlplane.toolchain import BuildError, find_go, go_environment
 
-__all__ = ["Binaries", "BuildError", "cache_directory", "ensure_binaries"]
+__all__ = ["Binaries", "BuildError", "cache_directory", "ensure_binaries", "ensure_program"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _MODULES = Path(__file__).with_name("go")
@@ -32,17 +32,28 @@ def cache_directory() -> Path:
 
 async def ensure_binaries() -> Binaries:
     """Paths of all programs; builds what is missing (about 8 minutes on two cores). Raises BuildError."""
+    return Binaries.from_paths(await _ensure([program.name for program in PROGRAMS]))
+
+
+async def ensure_program(name: str) -> Path:
+    """Path of one program (`helm`); builds it if it is missing. Raises BuildError."""
+    return (await _ensure([name]))[name]
+
+
+async def _ensure(names: list[str]) -> dict[str, Path]:
     with BuildProgress() as progress:
         paths: dict[str, Path] = {}
         for choice in await find_installed():
+            if choice.program.name not in names:
+                continue
             progress.say(f"{choice.program.name}: {'using' if choice.path else 'not using'} {choice.why}")
             if choice.path:
                 paths[choice.program.name] = choice.path
-        to_build = [program for program in PROGRAMS if program.name not in paths]
+        to_build = [program for program in PROGRAMS if program.name in names and program.name not in paths]
         target = cache_directory() / "bin" / _fingerprint()
         if not all((target / program.name).exists() for program in to_build):
             await _build_missing(to_build, target, progress)
-        return Binaries.from_paths(paths | {program.name: target / program.name for program in to_build})
+        return paths | {program.name: target / program.name for program in to_build}
 
 
 def _fingerprint() -> str:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
 
 from e2e.controlplane.client import Api, ApiError
+from e2e.controlplane.kubeconfig import service_account_token, write_kubeconfig
 from e2e.controlplane.pki import CertificateAuthority, KeyPair, signing_key
 from e2e.controlplane.processes import Processes, ServerCrashed, ServerProcess, free_port, wait_until
 from e2e.controlplane.programs import Binaries
 
-TOKEN_VALIDITY_S = 24 * 3600
 _SERVICE_CIDR = "10.96.0.0/16"
 
 
@@ -82,12 +81,8 @@ class ControlPlane:
 
     async def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a token of an existing ServiceAccount, valid for 24 h. Raises ApiError."""
-        answer = await self.api.post(
-            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
-            {"spec": {"expirationSeconds": TOKEN_VALIDITY_S}},
-        )
-        user = {"token": answer["status"]["token"]}
-        return self._write_kubeconfig(self._kubeconfigs / f"{namespace}.{name}", name, user)
+        credentials = await service_account_token(self.api, namespace, name)
+        return self._write_kubeconfig(self._kubeconfigs / f"{namespace}.{name}", name, credentials)
 
     async def client_for(self, user: str, groups: Iterable[str] = ()) -> Api:
         """A client as that user; the caller closes it."""
@@ -192,17 +187,7 @@ class ControlPlane:
 
     def _write_kubeconfig(self, path: Path, user: str, credentials: dict[str, Any]) -> Path:
         cluster = {"server": self.url, "certificate-authority": str(self.ca.certificate)}
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "lab", "cluster": cluster}],
-            "users": [{"name": user, "user": credentials}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],
-            "current-context": "lab",
-        }
-        path.touch(mode=0o600)
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
-        return path
+        return write_kubeconfig(path, cluster, user, credentials)
 
 
 def _certificate(pair: KeyPair) -> dict[str, str]:

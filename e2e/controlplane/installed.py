@@ -54,7 +54,7 @@ async def _look_up(program: Program) -> Choice | None:
     for origin, path in _candidates(program.name):
         version = await _version(program, path)
         if version is None:
-            return Choice(program, None, (), f"{path} ({origin}) does not tell a release version")
+            return Choice(program, None, (), f"{path} ({origin}): it tells no release version")
         if version < program.oldest:
             return Choice(
                 program, None, version, f"{path} ({origin}) is {_text(version)}, older than {_text(program.oldest)}"

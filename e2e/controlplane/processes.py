@@ -107,7 +107,7 @@ class ServerProcess:
 
 
 class Processes:
-    """Starts server processes and keeps `processes.json` in the state directory true: pid -> name and start time."""
+    """Starts server processes and keeps `processes.json` in the state directory true: their pids and ours."""
 
     def __init__(self, state_dir: Path) -> None:
         self._logs = state_dir / "logs"
@@ -137,17 +137,26 @@ class Processes:
 
     def _write(self) -> None:
         partial = self._record.with_suffix(".partial")
-        partial.write_text(json.dumps(self._recorded, indent=1))
+        owner, started = own_identity()
+        content = {"owner": {"pid": owner, "started": started}, "processes": self._recorded}
+        partial.write_text(json.dumps(content, indent=1))
         partial.rename(self._record)
 
 
-async def end_leftovers(state_dir: Path) -> list[str]:
-    """Ends (SIGKILL) the processes that a crashed lab recorded in `state_dir` and returns their names."""
+def end_leftovers(state_dir: Path) -> list[str]:
+    """Ends (SIGKILL) the processes that a crashed lab recorded in `state_dir` and returns their names.
+
+    Raises RuntimeError if the process that started them still runs: then they are no leftovers.
+    """
     record = state_dir / "processes.json"
     if not record.exists():
         return []
+    content = json.loads(record.read_text())
+    owner = content["owner"]
+    if owner["pid"] != os.getpid() and is_running(owner["pid"], owner["started"]):
+        raise RuntimeError(f"{state_dir} is in use by process {owner['pid']}: stop that one first")
     ended = []
-    for pid, entry in json.loads(record.read_text()).items():
+    for pid, entry in content["processes"].items():
         if is_running(int(pid), entry["started"]):
             os.kill(int(pid), signal.SIGKILL)
             ended.append(entry["name"])

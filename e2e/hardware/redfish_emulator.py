@@ -62,6 +62,7 @@ class RedfishEmulator:
             *("--ssl-certificate", serving.certificate, "--ssl-key", serving.key),
         )
         await self._process.wait_ready(self._answers)
+        await self.power()  # its driver stores the system when it is first asked for it
 
     async def stop(self) -> None:
         """Ends the process."""

@@ -1,0 +1,50 @@
+"""Installs the product's chart with helm, and what a user adds to it: the Secrets with the BMCs' credentials."""
+
+import asyncio
+import base64
+import os
+from pathlib import Path
+
+from e2e.controlplane import Api, ApiError
+from e2e.controlplane.build import REPOSITORY
+from e2e.hardware import Bmc
+from e2e.lab.state import LabError
+
+CHART = REPOSITORY / "helm" / "avance"
+NAMESPACE = "avance-system"
+RELEASE = "avance"
+SERVICE_ACCOUNT = "avance"
+
+
+async def install_chart(helm: Path, kubeconfig: Path, scratch: Path) -> None:
+    """CRDs, RBAC and policies of the chart, with no replica: the operator runs as a host process. Raises LabError."""
+    directories = {f"HELM_{kind}_HOME": str(scratch / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+    process = await asyncio.create_subprocess_exec(
+        helm, "upgrade", "--install", RELEASE, CHART, "--kubeconfig", kubeconfig,
+        "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=os.environ | directories,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    if process.returncode:
+        raise LabError(f"helm could not install {CHART}:\n{output.decode().strip()}")
+
+
+async def create_bmc_secrets(api: Api, bmcs: dict[str, Bmc]) -> None:
+    """Secret `bmc-<node>` in the operator's namespace for each BMC: `username`, `password`, `ca.crt`."""
+    for node, bmc in bmcs.items():
+        content = {
+            "username": bmc.username,
+            "password": bmc.password,
+            "ca.crt": bmc.ca_certificate.read_text(),
+        }
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": f"bmc-{node}"},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in content.items()},
+        }
+        try:
+            await api.post(f"/api/v1/namespaces/{NAMESPACE}/secrets", secret)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
