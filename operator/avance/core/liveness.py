@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from avance.core.model import FenceEvidence, NodeView, PairView
@@ -70,7 +71,7 @@ def standing_evidence(view: PairView, node_name: str) -> FenceEvidence | None:
 
 def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
     if silent(view, node, now):
-        yield f"the kubelet of {node.name} has been silent for {now - node.heard_at:.0f} s"
+        yield f"the kubelet of {node.name} has been silent since {_clock_time(node.heard_at)}"
     peer = view.peer(node.name)
     since = peer.peer_unreachable_since if peer else None
     confirmation = view.policy.detection.peer_confirmation_seconds
@@ -78,6 +79,10 @@ def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
         yield f"{peer.name} hears nothing of it on any path"
     if reads_off(node) and node.power and node.power.observed_at >= node.heard_at:
         yield "its BMC reads Off"
+
+
+def _clock_time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")
 
 
 def reads_off(node: NodeView) -> bool:

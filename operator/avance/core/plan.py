@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from avance.core.effects import ApplyVm
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
-from avance.core.model import ActionType, PairView, VmView
+from avance.core.model import ActionType, ActionView, PairView, VmView
 from avance.core.placement import choose_node
 from avance.core.progress import Progress
+from avance.core.requests import settle
 from avance.core.rules import RULES
 from avance.core.workflows import WORKFLOWS
 
@@ -27,8 +28,8 @@ CLOSE_LOOK_SECONDS = 0.5
 class Plan:
     intents: tuple[Intent, ...] = ()
     """To be recorded as AvanceActions before anything is done for them."""
-    progress: Mapping[str, Progress] = field(default_factory=dict)
-    """The next thing to do for each open action, by its name."""
+    progress: tuple[tuple[ActionView, Progress], ...] = ()
+    """Every open action, what it left open settled, with the next thing to do for it."""
     upkeep: tuple[ApplyVm, ...] = ()
     power_checks: Mapping[str, float] = field(default_factory=dict)
     """How many seconds old the power reading of each node may be."""
@@ -39,9 +40,9 @@ class Plan:
 def plan(view: PairView, now: float) -> Plan:
     """Decide what to do for one pair. Pure: the same view and time give the same plan."""
     intents, later = _ask_the_rules(view, now)
-    open_actions = [action for action in view.actions if action.open]
-    progress = {action.name: WORKFLOWS[action.type](action, view, now) for action in open_actions}
-    later += [step.look_at for step in progress.values() if step.look_at is not None]
+    open_actions = [settle(action, view) for action in view.actions if action.open]
+    progress = tuple((action, WORKFLOWS[action.type](action, view, now)) for action in open_actions)
+    later += [step.look_at for _, step in progress if step.look_at is not None]
     return Plan(
         intents=intents,
         progress=progress,

@@ -14,7 +14,7 @@ Four choices decide how safe and how quick a failover is:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from avance.api.protected_vm import Network, ProtectedVM
@@ -29,15 +29,15 @@ HOSTNAME_LABEL = "kubernetes.io/hostname"
 _SHUTDOWN_SECONDS = {"Linux": 60, "Windows": 300}
 
 
-def virtual_machine(pvm: ProtectedVM, owner_uid: str, hostnames: Sequence[str], prefer: str) -> Object:
-    """The VirtualMachine that runs `pvm` on the nodes with these `hostnames` (label values), preferring one of them."""
+def virtual_machine(pvm: ProtectedVM, owner_uid: str, hostnames: Mapping[str, str], prefer: str) -> Object:
+    """The VirtualMachine that runs `pvm` on one of these nodes (name to hostname label), preferring that named last."""
     spec = pvm.spec
     template: Object = {
         "metadata": {"labels": {PAIR_LABEL: spec.pair_ref.name, "avance.dev/vm": pvm.metadata.name}},
         "spec": {
             "evictionStrategy": "External",
             "terminationGracePeriodSeconds": _SHUTDOWN_SECONDS[spec.guest.os],
-            "affinity": {"nodeAffinity": _node_affinity(hostnames, prefer)},
+            "affinity": {"nodeAffinity": _node_affinity(hostnames.values(), hostnames.get(prefer, prefer))},
             "tolerations": _tolerations(),
             "domain": _domain(pvm),
             "networks": [_network(network) for network in spec.networks],
@@ -72,9 +72,9 @@ def _owner(pvm: ProtectedVM, uid: str) -> Object:
     }
 
 
-def _node_affinity(hostnames: Sequence[str], prefer: str) -> Object:
+def _node_affinity(hostnames: Iterable[str], preferred: str) -> Object:
     pair = {"key": HOSTNAME_LABEL, "operator": "In", "values": sorted(hostnames)}
-    one = {"key": HOSTNAME_LABEL, "operator": "In", "values": [prefer]}
+    one = {"key": HOSTNAME_LABEL, "operator": "In", "values": [preferred]}
     return {
         "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [pair]}]},
         "preferredDuringSchedulingIgnoredDuringExecution": [

@@ -200,8 +200,7 @@ class Observer:
 def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) -> Object:
     """The VirtualMachine that a ProtectedVM asks for, on these nodes, preferring the one of this name."""
     hostnames = {node["metadata"]["name"]: hostname_of(node) for node in nodes}
-    uid = obj["metadata"]["uid"]
-    return virtual_machine(pvm, uid, sorted(hostnames.values()), hostnames.get(prefer, prefer))
+    return virtual_machine(pvm, obj["metadata"]["uid"], hostnames, prefer)
 
 
 def hostname_of(node: Object) -> str:
