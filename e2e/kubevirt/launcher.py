@@ -1,0 +1,91 @@
+"""A virt-launcher: the container of a launcher pod on a node, with at most one guest in it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from e2e.kubevirt.api import (
+    DOMAIN_ANNOTATION,
+    MIGRATION_JOB_LABEL,
+    Key,
+    Object,
+    annotations_of,
+    controller_uid,
+    key_of,
+    labels_of,
+    uid_of,
+)
+from e2e.kubevirt.guests import End, Guest, State
+
+_PROBE_PERIOD_S = 10
+_PROBE_FAILURES = 3
+
+
+@dataclass(eq=False)
+class Launcher:
+    """Lives in the memory of its node: a reboot forgets it."""
+
+    pod: Key
+    pod_uid: str
+    vmi: Key
+    vmi_uid: str
+    incoming: bool
+    """Waits for a migration instead of starting the guest."""
+    container: dict[str, Any]
+    grace: float
+    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    guest: Guest | None = None
+    exited: bool = False
+    exiting: bool = False
+    killed_by: str = ""
+    acknowledged: bool = False
+    """virt-handler has written the VMI's final phase (or there is none to write)."""
+    unresponsive_since: float | None = None
+
+    @classmethod
+    def of(cls, pod: Object) -> "Launcher":
+        """The container of a pod that starts now."""
+        namespace, _ = key_of(pod)
+        return cls(
+            pod=key_of(pod),
+            pod_uid=uid_of(pod),
+            vmi=(namespace, annotations_of(pod)[DOMAIN_ANNOTATION]),
+            vmi_uid=controller_uid(pod),
+            incoming=MIGRATION_JOB_LABEL in labels_of(pod),
+            container=pod["spec"]["containers"][0],
+            grace=float(pod["spec"].get("terminationGracePeriodSeconds") or 30),
+        )
+
+    @property
+    def guest_ended(self) -> bool:
+        """Whether there was a guest and it is over."""
+        return self.guest is not None and self.guest.state is State.ENDED
+
+    @property
+    def migrated_away(self) -> bool:
+        """Whether its guest went on elsewhere."""
+        return self.guest is not None and self.guest.end is End.MIGRATED
+
+    @property
+    def ended_unreported(self) -> bool:
+        """Whether its guest executed and ended here and virt-handler has yet to write that down."""
+        executed = self.guest is not None and self.guest.run is not None and not self.migrated_away
+        return executed and not self.acknowledged
+
+    def note_responsiveness(self) -> None:
+        """Remembers since when the guest answers no probe."""
+        responsive = self.guest is not None and self.guest.state is State.RUNNING and self.guest.agent
+        if responsive or (self.incoming and not (self.guest and self.guest.executing)):
+            self.unresponsive_since = None
+        elif self.unresponsive_since is None:
+            self.unresponsive_since = asyncio.get_running_loop().time()
+
+    def probe_failure_in(self, probe: str) -> float | None:
+        """Seconds until that probe (`livenessProbe`, `readinessProbe`) will have failed for good; None if it succeeds."""
+        settings = self.container.get(probe)
+        if settings is None or self.unresponsive_since is None:
+            return None
+        since = max(self.unresponsive_since, self.started + float(settings.get("initialDelaySeconds") or 0))
+        period = float(settings.get("periodSeconds") or _PROBE_PERIOD_S)
+        failures = int(settings.get("failureThreshold") or _PROBE_FAILURES)
+        return since + period * failures - asyncio.get_running_loop().time()
