@@ -138,7 +138,7 @@ def test_columns_point_at_fields_that_exist(kind: type[Resource]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_the_model_reads_whatever_the_schema_accepts(kind: type[Resource], data: st.DataObject) -> None:
     properties = structural_schema(kind)["properties"]

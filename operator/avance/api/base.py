@@ -82,7 +82,10 @@ class ApiModel(BaseModel):
         return cls.model_validate(data)
 
     def to_api(self) -> dict[str, Any]:
-        """Return plain JSON data in the API's spelling; absent values are left out."""
+        """Return plain JSON data in the API's spelling; absent values are left out.
+
+        So send it by server-side apply or replace: a merge patch would keep what has become absent.
+        """
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @classmethod

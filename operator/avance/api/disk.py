@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from avance.api.base import ApiModel, Rule, exactly_one
-from avance.api.meta import DnsLabel, ObjectName
+from avance.api.meta import QUANTITY_PATTERN, DnsLabel, ObjectName
 
 _SOURCES = ("blank", "containerImage", "registryImage", "http", "goldenImage", "claim")
 _DISK_STAYS = "a disk keeps its source and its storage class: add a disk under another name instead"
@@ -14,7 +14,7 @@ _Stays = Rule("self == oldSelf", _DISK_STAYS)
 _Capacity = Annotated[
     str,
     Field(max_length=32),
-    Rule("isQuantity(self)", "write a number and a unit, for example 20Gi"),
+    Rule(f"self.matches('{QUANTITY_PATTERN}')", "write a number and a unit, for example 20Gi"),
     Rule(
         "!isQuantity(self) || quantity(self).compareTo(quantity('1Mi')) >= 0",
         "a disk has at least 1Mi; mind the unit: 20Gi, not 20",

@@ -36,7 +36,10 @@ Time = Annotated[
 
 # --- quantities -------------------------------------------------------------------------------------------------------
 
-_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?", re.ASCII)
+_NUMBER = r"(?:[0-9]{1,18}(?:[.][0-9]{0,18})?|[.][0-9]{1,18})"
+_SUFFIX = r"(?:[eE][+-]?[0-9]{1,2}|[KMGTPE]i|[numkMGTPE])?"
+QUANTITY_PATTERN = f"^{_NUMBER}{_SUFFIX}$"
+"""Quantities without a sign and of sensible length; Kubernetes' own parser takes more, even a unit without a number."""
 _DECIMAL_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
@@ -46,10 +49,10 @@ def parse_quantity(text: str) -> Fraction:
 
     Raises ValueError when the text is no quantity.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = re.fullmatch(f"({_NUMBER})({_SUFFIX})", text)
     if match is None:
         raise ValueError(f"{text!r} is no quantity: write a number and a unit, for example 4Gi, 500M, 1500m or 2")
-    number, suffix = Fraction(match[1]), match[2] or ""
+    number, suffix = Fraction(match[1]), match[2]
     if suffix in _BINARY_SUFFIXES:
         return number * (1 << _BINARY_SUFFIXES[suffix])
     exponent = _DECIMAL_SUFFIXES[suffix] if suffix in _DECIMAL_SUFFIXES else int(suffix[1:])
@@ -78,10 +81,7 @@ Quantity = Annotated[
     str,
     BeforeValidator(_quantity_text),
     WithJsonSchema({"x-kubernetes-int-or-string": True}),
-    Rule(
-        "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
-        "write a number and a unit, for example 4Gi, 1500m or 2",
-    ),
+    Rule(f"string(self).matches('{QUANTITY_PATTERN}')", "write a number and a unit, for example 4Gi, 1500m or 2"),
 ]
 """A Kubernetes quantity, kept as the user wrote it; bytes_of() and milli_cpu_of() give its value."""
 
