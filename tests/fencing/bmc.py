@@ -1,4 +1,4 @@
-"""Two BMCs on loopback, both with TLS and a password: sushy-tools' emulator, and one that does what no emulator does."""
+"""Two BMCs on loopback with TLS: sushy-tools' emulator with a password, and one that does what no emulator does."""
 
 from __future__ import annotations
 

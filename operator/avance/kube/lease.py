@@ -107,7 +107,7 @@ class LeaderLease:
             try:
                 wait = await self._try_to_take()
             except (ApiError, TimeoutError) as error:
-                log.warning("leader election: %s", error or "no answer in time")
+                log.warning("leader election: %s", str(error) or "no answer in time")
                 wait = self._renew_every / 3
             if self.remaining() > 0:
                 log.info("leading as %s, epoch %d", self.holder, self.epoch)
@@ -215,8 +215,10 @@ class LeaderLease:
                 record = await self._reread()
             except NotFound:
                 raise LeadershipLost("the Lease was deleted") from None
-            except (ApiError, TimeoutError) as error:
-                log.warning("Lease not renewed, %.1f s of leadership left: %s", self.remaining(), error or "no answer")
+            except TimeoutError:
+                log.warning("Lease not renewed, %.1f s of leadership left: no answer in time", self.remaining())
+            except ApiError as error:
+                log.warning("Lease not renewed, %.1f s of leadership left: %s", self.remaining(), error)
                 await asyncio.sleep(self._renew_every / 3)
         raise TimeoutError
 
@@ -243,7 +245,7 @@ class LeaderLease:
         try:
             await self._call(self._kube.replace(LEASES, _with_spec(record, holderIdentity="", renewTime=_now())))
         except (ApiError, TimeoutError) as error:
-            log.warning("Lease not released, it runs out by itself: %s", error or "no answer")
+            log.warning("Lease not released, it runs out by itself: %s", str(error) or "no answer in time")
 
     def _end(self) -> None:
         self._deadline = -math.inf
@@ -266,8 +268,8 @@ class LeaderLease:
                 guard.reschedule(asyncio.get_running_loop().time() + self.remaining())
 
     async def _call(self, request: Awaitable[Object]) -> Object:
-        """A request never takes longer than one renewal period, so that a hung one leaves time for another."""
-        async with asyncio.timeout(self._renew_every):
+        """A request may take two thirds of a renewal period, so that a hung one or two leave time for another."""
+        async with asyncio.timeout(self._renew_every * 2 / 3):
             return await request
 
 
