@@ -106,9 +106,7 @@ class Effects:
         if node is None:
             raise EffectFailed(f"{effect.destination} is not in the cluster")
         namespace, vm = _split(effect.vm)
-        await verbs.migrate(
-            self._kube, namespace, vm, effect.name, hostname_of(node), effect.unschedulable_seconds
-        )
+        await verbs.migrate(self._kube, namespace, vm, effect.name, hostname_of(node), effect.unschedulable_seconds)
 
     async def _delete_migration(self, _: AvancePair, effect: effects.DeleteMigration) -> None:
         await verbs.withdraw_migration(self._kube, _split(effect.vm)[0], effect.name)

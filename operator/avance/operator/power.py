@@ -19,11 +19,14 @@ NodeKey = tuple[str, str]
 class PowerWatch:
     """The newest answer of each node's BMC, asked for in the background, one question at a time for each."""
 
-    def __init__(self, effects: Effects, clock: Clock, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, effects: Effects, clock: Clock, wake: Callable[[str], None], readings: dict[NodeKey, PowerReading]
+    ) -> None:
+        """`readings`: where the answers go."""
         self._effects = effects
         self._clock = clock
         self._wake = wake
-        self.readings: dict[NodeKey, PowerReading] = {}
+        self._readings = readings
         self._asking: dict[NodeKey, asyncio.Task[None]] = {}
         self._asked_at: dict[NodeKey, float] = {}
 
@@ -58,5 +61,5 @@ class PowerWatch:
             reading = PowerReading("", "", asked_at, str(error), "")
         finally:
             self._asking.pop(key, None)
-        self.readings[key] = reading
+        self._readings[key] = reading
         self._wake(pair.metadata.name)

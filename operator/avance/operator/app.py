@@ -1,0 +1,150 @@
+"""The operator process: watch, wait for leadership, lead, and end rather than act in doubt.
+
+A process that has lost the Lease ends at once: whatever it was about to do is its successor's now, and a new process
+starts as a standby with nothing in its head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from dataclasses import dataclass
+
+import kopf
+
+from avance.kube.client import Kube
+from avance.kube.lease import LeaderLease, LeadershipLost
+from avance.kube.resources import LEASES
+from avance.operator.clock import Clock
+from avance.operator.leading import Leading
+from avance.operator.metrics import Metrics
+from avance.operator.probes import HttpServer
+from avance.operator.store import Store
+from avance.operator.watching import registry, settings
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME = "avance-operator"
+EXIT_LOST = 3
+"""Exit status of a leader that was replaced, or that could not renew its Lease in time."""
+DEAF_SECONDS = 60.0
+"""Node Leases change every 10 s a node: a watch that has shown none for this long is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the process is run."""
+
+    namespace: str
+    """Where the leader's Lease and the BMC credentials are."""
+    identity: str
+    """Names this process in the Lease, in Events and in the actions that it works on."""
+    host: str
+    probe_port: int
+    metrics_port: int
+
+
+class Operator:
+    """One operator process."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._clock = Clock()
+        self._store = Store(self._clock)
+        self._metrics = Metrics()
+        self._stop = asyncio.Event()
+        self._watching = asyncio.Event()
+        self._leading: Leading | None = None
+        self._http = HttpServer(self._why_not_alive, self._why_not_ready, self._metrics.registry)
+
+    async def run(self) -> int:
+        """Serve until told to stop; returns the exit status."""
+        kube = await Kube.connect()
+        await self._http.start(self._options.host, self._options.probe_port, self._options.metrics_port)
+        watching = asyncio.create_task(self._watch())
+        leading = asyncio.create_task(self._lead(kube))
+        try:
+            done, _ = await asyncio.wait({watching, leading}, return_when=asyncio.FIRST_COMPLETED)
+            self._stop.set()
+            if watching in done and not leading.done():
+                await asyncio.wait({leading}, timeout=10)
+            return _exit_status(watching, leading)
+        finally:
+            for task in (watching, leading):
+                task.cancel()
+            await asyncio.wait({watching, leading}, timeout=5)
+            await self._http.close()
+            await kube.close()
+
+    async def _watch(self) -> None:
+        await kopf.operator(
+            registry=registry(self._store, self._wake, self._metrics, self._clock),
+            settings=settings(),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=self._stop,
+            ready_flag=self._watching,
+        )
+
+    async def _lead(self, kube: Kube) -> None:
+        options = self._options
+        lease = LeaderLease(kube, options.namespace, LEASE_NAME, options.identity)
+        acquiring = asyncio.create_task(lease.acquire())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not acquiring.done():
+            acquiring.cancel()
+            return
+        acquiring.result()
+        term = self._leading = Leading(
+            kube, self._store, self._clock, self._metrics, lease, options.namespace, options.identity
+        )
+        await _until_first_ends(asyncio.create_task(term.run()), asyncio.create_task(lease.hold(self._stop)))
+
+    def _wake(self, pair: str) -> None:
+        if self._leading is not None:
+            self._leading.wake(pair)
+
+    def _why_not_alive(self) -> str:
+        """Deaf is dead: an operator whose watches have gone silent must be restarted, however well it feels."""
+        leases = [self._store.heard_at(lease) for lease in self._store.all(LEASES)]
+        silence = self._clock.now() - max(leases, default=self._clock.now())
+        return f"no node has been heard for {silence:.0f} s: the watches are broken" if silence > DEAF_SECONDS else ""
+
+    def _why_not_ready(self) -> str:
+        if not self._watching.is_set():
+            return "the watches have not begun"
+        return self._why_not_alive()
+
+
+async def _until_first_ends(*tasks: asyncio.Task[None]) -> None:
+    """Wait until one ends, end the others, and raise what the first one raised."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=5)
+    for task in done:
+        task.result()
+
+
+def _exit_status(watching: asyncio.Task[None], leading: asyncio.Task[None]) -> int:
+    for task in (leading, watching):
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if isinstance(error, LeadershipLost):
+            log.error("leadership lost, ending: %s", error)
+            # At once, whatever else is under way: somebody else may lead already.
+            sys.stderr.flush()
+            os._exit(EXIT_LOST)
+        if error is not None:
+            log.error("ending on an error nobody foresaw", exc_info=error)
+            return 1
+    return 0
+
+
+def run(options: Options) -> int:
+    """Run the operator in this process."""
+    return asyncio.run(Operator(options).run())

@@ -1,0 +1,121 @@
+"""What only the leader does: a loop for every pair, from a full store, until it leads no more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from avance.core.power import PowerReading
+from avance.fencing.credentials import FenceAgents
+from avance.kube.client import Kube
+from avance.kube.lease import LeaderLease, LeadershipLost
+from avance.kube.resources import AVANCE_PAIRS
+from avance.operator.actions import ActionLog
+from avance.operator.clock import Clock
+from avance.operator.effects import Effects
+from avance.operator.events import EventPoster
+from avance.operator.journal import Journal
+from avance.operator.metrics import Metrics
+from avance.operator.observe import Observer
+from avance.operator.pair_loop import PairLoop
+from avance.operator.power import NodeKey, PowerWatch
+from avance.operator.resync import resync, resync_for_ever
+from avance.operator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Leading:
+    """One term of leadership."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        lease: LeaderLease,
+        namespace: str,
+        identity: str,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._lease = lease
+        self._identity = identity
+        self._agents = FenceAgents(kube, namespace, clock.now)
+        self._events = EventPoster(kube, identity)
+        self._loops: dict[str, tuple[PairLoop, asyncio.Task[None]]] = {}
+        self._new_pair = asyncio.Event()
+        readings: dict[NodeKey, PowerReading] = {}
+        self._observer = Observer(store, ActionLog(store), readings)
+        self._effects = Effects(kube, store, self._observer, self._agents)
+        self._power = PowerWatch(self._effects, clock, self.wake, readings)
+
+    def wake(self, pair: str) -> None:
+        """Have a pair looked at; one that has no loop yet gets one."""
+        known = self._loops.get(pair)
+        if known is not None and not known[1].done():
+            known[0].wake()
+        else:
+            self._new_pair.set()
+
+    async def run(self) -> None:
+        """Serve all pairs until cancelled. Raises LeadershipLost, and whatever error a loop did not foresee."""
+        user = await self._kube.whoami()
+        await resync(self._kube, self._store, self.wake)
+        journal = Journal(self._kube, self._store, self._clock, user, self._identity, self._lease.epoch)
+        background = [
+            asyncio.create_task(self._events.run()),
+            asyncio.create_task(resync_for_ever(self._kube, self._store, self.wake)),
+        ]
+        self._metrics.leading.set(1)
+        log.info("leading: epoch %d, %d pairs", self._lease.epoch, len(list(self._store.all(AVANCE_PAIRS))))
+        try:
+            await self._keep_loops(journal)
+        finally:
+            self._metrics.leading.set(0)
+            await self._close(background)
+
+    async def _keep_loops(self, journal: Journal) -> None:
+        while True:
+            self._new_pair.clear()
+            for pair in [obj["metadata"]["name"] for obj in self._store.all(AVANCE_PAIRS)]:
+                if pair not in self._loops or self._loops[pair][1].done():
+                    self._start_loop(pair, journal)
+            waiting = asyncio.create_task(self._new_pair.wait())
+            loops = {task for _, task in self._loops.values() if not task.done()}
+            await asyncio.wait({waiting, *loops}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            for name, (_, task) in list(self._loops.items()):
+                if task.done():
+                    del self._loops[name]
+                    task.result()
+
+    def _start_loop(self, pair: str, journal: Journal) -> None:
+        loop = PairLoop(
+            pair,
+            kube=self._kube,
+            store=self._store,
+            observer=self._observer,
+            journal=journal,
+            effects=self._effects,
+            power=self._power,
+            events=self._events,
+            metrics=self._metrics,
+            clock=self._clock,
+            leadership=self._lease,
+        )
+        self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
+
+    async def _close(self, background: list[asyncio.Task[None]]) -> None:
+        tasks = [task for _, task in self._loops.values()] + background
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, LeadershipLost):
+                await task
+        await self._power.close()
+        await self._agents.close()

@@ -1,0 +1,23 @@
+"""Structured logs on standard error: one JSON object a line, or plain text for people."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+TEXT = "%(asctime)s %(levelname)-7s %(message)s"
+_FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def set_up(log_format: str, level: int) -> None:
+    """Log everything of this process in one format; kopf speaks up only when something is wrong."""
+    handler = logging.StreamHandler(sys.stderr)
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter(_FIELDS, rename_fields={"asctime": "time", "levelname": "level"}))
+    else:
+        handler.setFormatter(logging.Formatter(TEXT))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("kopf").setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)

@@ -1,0 +1,82 @@
+"""What Prometheus sees. Names are avance_<object>_<what>_<unit>; no label has more values than pairs, nodes and VMs."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from avance import __version__
+from avance.core.model import ActionView
+from avance.core.report import PairReport
+
+_PHASE_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_VALUE = {True: 1.0, False: 0.0, None: -1.0}
+
+
+class Metrics:
+    """All metrics of one operator process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.leading = Gauge("avance_leader", "1 while this operator leads, else 0", registry=registry)
+        self._pair = Gauge(
+            "avance_pair_condition",
+            "Condition of a pair: 1 true, 0 false, -1 unknown",
+            ["pair", "type"],
+            registry=registry,
+        )
+        self._score = Gauge(
+            "avance_node_health_score",
+            "Health of a node, 0 to 100; 100 is no fault",
+            ["pair", "node"],
+            registry=registry,
+        )
+        self._vm = Gauge(
+            "avance_vm_condition",
+            "Condition of a protected VM: 1 true, 0 false, -1 unknown",
+            ["pair", "namespace", "vm", "type"],
+            registry=registry,
+        )
+        self._actions = Counter(
+            "avance_actions",
+            "Finished actions by type, reason and outcome",
+            ["type", "reason", "outcome"],
+            registry=registry,
+        )
+        self._steps = Histogram(
+            "avance_step_duration_seconds",
+            "How long the steps of actions took; a fence is Close to Release of type Fence",
+            ["type", "step"],
+            buckets=_PHASE_BUCKETS,
+            registry=registry,
+        )
+        self.effects = Counter(
+            "avance_effects", "Things done to the cluster and to BMCs", ["effect", "outcome"], registry=registry
+        )
+        self.plan_seconds = Histogram("avance_plan_duration_seconds", "One look at one pair", registry=registry)
+        self.watch_events = Counter("avance_watch_events", "Changes that were seen", ["kind"], registry=registry)
+        build = Gauge("avance_build_info", "Always 1; the version is a label", ["version"], registry=registry)
+        build.labels(__version__).set(1)
+        self._vms_of: dict[str, set[tuple[str, ...]]] = {}
+
+    def show(self, pair: str, report: PairReport) -> None:
+        """Take over what a report says."""
+        for condition in report.conditions:
+            self._pair.labels(pair, condition.type).set(_VALUE[condition.holds])
+        for node in report.nodes:
+            self._score.labels(pair, node.name).set(node.score.value)
+        shown = set()
+        for vm in report.vms:
+            for condition in vm.conditions:
+                labels = (pair, *vm.key.split("/"), condition.type)
+                self._vm.labels(*labels).set(_VALUE[condition.holds])
+                shown.add(labels)
+        for gone in self._vms_of.get(pair, set()) - shown:
+            self._vm.remove(*gone)
+        self._vms_of[pair] = shown
+
+    def finished(self, action: ActionView, outcome: str, ended_at: float) -> None:
+        """Count an action that has just ended, and the time that each of its steps took."""
+        self._actions.labels(action.type, action.reason, outcome).inc()
+        ends = [step.started_at for step in action.steps[1:]] + [ended_at]
+        for step, end in zip(action.steps, ends, strict=False):
+            self._steps.labels(action.type, step.name).observe(max(0.0, end - step.started_at))

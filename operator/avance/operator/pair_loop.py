@@ -1,0 +1,194 @@
+"""The reconcile loop of one pair: look, decide, record, do, tell; one pass at a time, woken by changes and by time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from avance.api.pair import AvancePair
+from avance.core.effects import Effect
+from avance.core.intents import Intent
+from avance.core.model import ActionView, PairView
+from avance.core.plan import Plan, plan
+from avance.core.policy import Mode
+from avance.core.progress import Progress
+from avance.core.report import PairReport, report
+from avance.kube.client import Kube
+from avance.kube.errors import ApiError, NotFound
+from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
+from avance.operator.clock import Clock
+from avance.operator.effect_runner import EffectRunner
+from avance.operator.effects import Effects
+from avance.operator.events import EventPoster
+from avance.operator.journal import Journal
+from avance.operator.metrics import Metrics
+from avance.operator.observe import Observer
+from avance.operator.power import PowerWatch
+from avance.operator.status_writer import StatusWriter
+from avance.operator.store import Store
+
+Object = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+RESYNC_SECONDS = 30.0
+"""A quiet pair is looked at this often, whatever happens."""
+RETRY_SECONDS = 1.0
+"""After a pass that the API server did not let finish."""
+
+
+class Leadership(Protocol):
+    """The part of the leader's Lease that a pass needs."""
+
+    def guard(self) -> AbstractAsyncContextManager[None]:
+        """Run something only while leading."""
+        ...
+
+
+class PairLoop:
+    """Serialises everything that is decided about one pair."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        kube: Kube,
+        store: Store,
+        observer: Observer,
+        journal: Journal,
+        effects: Effects,
+        power: PowerWatch,
+        events: EventPoster,
+        metrics: Metrics,
+        clock: Clock,
+        leadership: Leadership,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._observer = observer
+        self._journal = journal
+        self._effects = effects
+        self._power = power
+        self._events = events
+        self._metrics = metrics
+        self._clock = clock
+        self._leadership = leadership
+        self._changed = asyncio.Event()
+        self._steps: dict[str, str] = {}
+        self._status = StatusWriter(kube, store, events)
+        self._runner = EffectRunner(self._perform, clock, metrics, self._note_failure, self.wake)
+
+    def wake(self) -> None:
+        """Have another look soon: something changed."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Look at the pair again and again until it is deleted."""
+        try:
+            while (pair := self._store.get(AVANCE_PAIRS, self._name)) is not None:
+                self._changed.clear()
+                look_at = await self._pass_or_retry(pair)
+                await self._wait(look_at)
+        finally:
+            await self._runner.close()
+
+    async def _wait(self, look_at: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, look_at - self._clock.now())):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _pass_or_retry(self, pair: Object) -> float:
+        """One pass; returns when to look again at the latest."""
+        try:
+            async with self._leadership.guard():
+                return await self._pass(pair)
+        except ValidationError as error:
+            log.error("pair %s or one of its VMs does not fit this release's schema: %s", self._name, error)
+        except NotFound:
+            log.debug("pair %s changed under the pass; looking again", self._name)
+        except ApiError as error:
+            log.warning("pair %s: the API server did not let the pass finish: %s", self._name, error)
+        return self._clock.now() + RETRY_SECONDS
+
+    async def _pass(self, obj: Object) -> float:
+        pair = self._observer.pair(obj)
+        view, now = self._observer.view(pair), self._clock.now()
+        with self._metrics.plan_seconds.time():
+            decided = plan(view, now)
+        deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
+        if view.policy.mode is Mode.AUTOMATIC:
+            deadlines += await self._carry_out(pair, obj, view, decided)
+        await self._tell(obj, view, now, decided)
+        return min(at for at in deadlines if at is not None)
+
+    async def _carry_out(self, pair: AvancePair, obj: Object, view: PairView, decided: Plan) -> list[float | None]:
+        """Record, then do. Each action is independent of the others."""
+        await asyncio.gather(*(self._record(pair, obj, intent) for intent in decided.intents))
+        open_actions = {action.name for action, _ in decided.progress}
+        self._runner.keep_only(open_actions | {f"upkeep {effect.vm}" for effect in decided.upkeep})
+        due = await asyncio.gather(*(self._advance(pair, action, progress) for action, progress in decided.progress))
+        upkeep = [self._runner.order(pair, f"upkeep {effect.vm}", (effect,)) for effect in decided.upkeep]
+        await self._journal.prune(view.actions, view.policy.retained_actions)
+        return [*due, *upkeep]
+
+    async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> None:
+        if await self._journal.record(pair, obj["metadata"]["uid"], intent):
+            self.wake()
+            for resource, regarding in self._regarding(obj, intent.target):
+                self._events.tell(
+                    resource, regarding, intent.reason, f"{intent.type} {intent.target}: {intent.message}"
+                )
+
+    async def _advance(self, pair: AvancePair, action: ActionView, progress: Progress) -> float | None:
+        """Write the step down, and only then have its effects done."""
+        if not await self._journal.advance(action, progress):
+            self.wake()
+            return None
+        self._steps[action.name] = progress.step
+        if progress.evidence or progress.outcome:
+            self.wake()
+        if progress.outcome:
+            self._ended(action, progress)
+        return self._runner.order(pair, action.name, progress.effects) if progress.effects else None
+
+    def _ended(self, action: ActionView, progress: Progress) -> None:
+        self._steps.pop(action.name, None)
+        self._metrics.finished(action, str(progress.outcome), self._clock.now())
+        pair = self._store.get(AVANCE_PAIRS, self._name)
+        for resource, regarding in self._regarding(pair, action.target) if pair else ():
+            self._events.tell(
+                resource,
+                regarding,
+                f"{action.type}{progress.outcome}",
+                progress.message,
+                warning=progress.outcome == "Failed",
+            )
+
+    def _regarding(self, pair: Object, target: str) -> Iterable[tuple[Any, Object]]:
+        """The pair, and the node or VM that it is about."""
+        yield AVANCE_PAIRS, pair
+        namespace, _, name = target.rpartition("/")
+        resource = PROTECTED_VMS if namespace else NODES
+        obj = self._store.get(resource, name, namespace)
+        if obj is not None:
+            yield resource, obj
+
+    async def _perform(self, pair: AvancePair, effect: Effect) -> None:
+        async with self._leadership.guard():
+            await self._effects.perform(pair, effect)
+
+    async def _note_failure(self, owner: str, message: str) -> None:
+        if owner in self._steps:
+            await self._journal.note_failure(owner, self._steps[owner], message)
+
+    async def _tell(self, obj: Object, view: PairView, now: float, decided: Plan) -> None:
+        told: PairReport = report(view, now)
+        self._metrics.show(self._name, told)
+        await self._status.write(obj, view, told, decided, now)

@@ -1,0 +1,43 @@
+"""Full listings: once before an operator begins to lead, and now and then against what a watch may have missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from avance.kube.client import Kube
+from avance.kube.errors import ApiError, NotFound
+from avance.kube.resources import LEASES, PODS
+from avance.operator.store import WATCHED, Store
+from avance.operator.watching import LAUNCHER_SELECTOR, NODE_LEASES, pairs_of
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 300.0
+
+
+async def resync(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
+    """List every kind, drop ghosts, wake the pairs that they haunted. A kind that is not installed has no objects."""
+    for resource in WATCHED:
+        selector = ",".join(f"{key}={value}" for key, value in LAUNCHER_SELECTOR.items()) if resource is PODS else ""
+        namespace = NODE_LEASES if resource is LEASES else ""
+        try:
+            listing = await kube.list(resource, namespace, label_selector=selector)
+        except NotFound:
+            log.warning("%s is not known to the API server: is KubeVirt installed?", resource.plural)
+            continue
+        for ghost in store.replace_all(resource, listing.items):
+            log.warning("%s %s was gone without a word", resource.kind, ghost["metadata"]["name"])
+            for pair in pairs_of(store, resource, ghost):
+                wake(pair)
+
+
+async def resync_for_ever(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
+    """Repeat it; an API server that is away is asked again next time."""
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        try:
+            await resync(kube, store, wake)
+        except ApiError as error:
+            log.warning("no full listing this time: %s", error)

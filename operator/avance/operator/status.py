@@ -1,0 +1,161 @@
+"""From a report to the status objects of the API; only what changed is written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from avance.core.faults import Fault
+from avance.core.liveness import standing_evidence
+from avance.core.model import FenceEvidence, NodeView, PairView
+from avance.core.report import Condition, Failover, NodeReport, PairReport, VmReport
+from avance.operator.actions import MESSAGE_LIMIT, evidence_object
+from avance.operator.clock import from_api, to_api
+
+Object = dict[str, Any]
+
+_WORD = {True: "True", False: "False", None: "Unknown"}
+
+
+def pair_status(previous: Object, generation: int, view: PairView, report: PairReport, now: float) -> Object:
+    """The status of an AvancePair; what is unchanged keeps its times."""
+    status: Object = {
+        "observedGeneration": generation,
+        "conditions": conditions(previous, generation, report.conditions, now),
+        "primary": report.primary,
+        "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes),
+        "vmCount": f"{len(report.vms)}/{view.policy.limits.max_vms}",
+        "nodes": [_node(previous, view, node, now) for node in report.nodes],
+        "vms": [_vm_of_pair(vm) for vm in report.vms],
+        "incident": _incident(report),
+    }
+    return {field: value for field, value in status.items() if value not in ("", None)}
+
+
+def vm_status(previous: Object, generation: int, report: VmReport, now: float) -> Object:
+    """The status of a ProtectedVM. Downtime is added up when an outage ends."""
+    status: Object = {
+        "observedGeneration": generation,
+        "phase": report.phase,
+        "conditions": conditions(previous, generation, report.conditions, now),
+        "primary": report.primary,
+        "backup": report.backup,
+        "lastFailover": _last_failover(previous, report.last_failover),
+        **_outage(previous, report, now),
+    }
+    return {field: value for field, value in status.items() if value not in ("", None)}
+
+
+def conditions(previous: Object, generation: int, found: tuple[Condition, ...], now: float) -> list[Object]:
+    """Conditions in the API's shape; the transition time moves only when the status does."""
+    known = {condition["type"]: condition for condition in previous.get("conditions") or ()}
+    return [_condition(known.get(condition.type, {}), generation, condition, now) for condition in found]
+
+
+def _condition(known: Object, generation: int, condition: Condition, now: float) -> Object:
+    status = _WORD[condition.holds]
+    unchanged = known.get("status") == status
+    return {
+        "type": condition.type,
+        "status": status,
+        "reason": condition.reason,
+        "message": condition.message[:MESSAGE_LIMIT],
+        "observedGeneration": generation,
+        "lastTransitionTime": known["lastTransitionTime"] if unchanged else to_api(now),
+    }
+
+
+def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> Object:
+    node = view.node(report.name)
+    known: Object = next((entry for entry in previous.get("nodes") or () if entry["name"] == report.name), {})
+    described: Object = {
+        "name": report.name,
+        "state": report.state,
+        "score": report.score.value,
+        "explanation": report.score.explanation[:MESSAGE_LIMIT],
+        "faults": [_fault(fault) for fault in node.faults] if node else [],
+        "fence": _fence(known.get("fence") or {}, report, node, standing_evidence(view, report.name), now),
+    }
+    if node and node.boot_id:
+        described["bootID"] = node.boot_id
+    if node and node.system_uuid:
+        described["systemUUID"] = node.system_uuid
+    return described
+
+
+def _fence(
+    known: Object, report: NodeReport, node: NodeView | None, evidence: FenceEvidence | None, now: float
+) -> Object:
+    state = {True: "Healthy", False: "Failed", None: "Unknown"}[report.fence_path.holds]
+    path = {"state": state, "message": report.fence_path.message[:MESSAGE_LIMIT]}
+    before = known.get("path") or {}
+    checked_at = node.power.observed_at if node and node.power else None
+    if {key: before.get(key) for key in path} == path and "checkedAt" in before and checked_at is not None:
+        # A healthy path is tried all the time: its time is refreshed now and then, not with every try.
+        stale = checked_at - from_api(before["checkedAt"]) > 600
+        path["checkedAt"] = to_api(checked_at) if stale else before["checkedAt"]
+    elif checked_at is not None:
+        path["checkedAt"] = to_api(checked_at)
+    return {"path": path} | ({"evidence": evidence_object(evidence)} if evidence else {})
+
+
+def _fault(fault: Fault) -> Object:
+    described = {
+        "kind": str(fault.kind),
+        "component": fault.component,
+        "severity": str(fault.severity),
+        "condition": fault.condition,
+        "since": to_api(fault.since),
+        "message": fault.message[:MESSAGE_LIMIT],
+        "part": fault.part,
+        "serial": fault.serial,
+    }
+    return {field: value for field, value in described.items() if value or field == "component"}
+
+
+def _vm_of_pair(report: VmReport) -> Object:
+    namespace, name = report.key.split("/")
+    protected = any(condition.type == "Protected" and condition.holds for condition in report.conditions)
+    described = {
+        "namespace": namespace,
+        "name": name,
+        "phase": report.phase,
+        "primary": report.primary,
+        "backup": report.backup,
+    }
+    return {field: value for field, value in described.items() if value} | {"protected": protected}
+
+
+def _incident(report: PairReport) -> Object | None:
+    action = report.incident
+    if action is None:
+        return None
+    return {"id": action.incident or action.name, "since": to_api(action.created_at), "message": action.message}
+
+
+def _last_failover(previous: Object, failover: Failover | None) -> Object | None:
+    """The newer of what is on record and what the recorded actions say: those are pruned some day."""
+    known: Object | None = previous.get("lastFailover")
+    if failover is None or (known and from_api(known["time"]) >= failover.at):
+        return known
+    described = {
+        "time": to_api(failover.at),
+        "kind": failover.kind,
+        "from": failover.origin,
+        "to": failover.to,
+        "seconds": round(failover.seconds),
+    }
+    return {field: value for field, value in described.items() if value != ""}
+
+
+def _outage(previous: Object, report: VmReport, now: float) -> Object:
+    began: str | None = previous.get("outageSince")
+    downtime = previous.get("downtime")
+    if report.down_since is not None:
+        return {"outageSince": began or to_api(report.down_since), "downtime": downtime}
+    if began is None:
+        return {"downtime": downtime}
+    year = datetime.fromtimestamp(now, UTC).year
+    known = downtime if downtime and downtime["year"] == year else {"year": year}
+    unplanned = known.get("unplannedSeconds", 0) + max(0, round(now - from_api(began)))
+    return {"downtime": {**known, "unplannedSeconds": unplanned}}
