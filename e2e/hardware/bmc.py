@@ -201,7 +201,7 @@ class Bmc:
     def _knows(self, request: web.Request) -> bool:
         """Whether a reset carries the right password and names the system that this BMC says it has."""
         claimed = self._other_uuid if self.mode is BmcMode.WRONG_SERVER else self._server.uuid
-        expected = aiohttp.BasicAuth(self.username, self.password).encode()
+        expected = aiohttp.encode_basic_auth(self.username, self.password)
         return claimed in request.path and request.headers.get("Authorization") == expected
 
     def _forget_reset(self) -> None:

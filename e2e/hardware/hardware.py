@@ -93,6 +93,10 @@ class Hardware:
         """Changes with every boot."""
         return self._server(node).boot_id
 
+    def booting(self, node: str) -> bool:
+        """Whether the node has power and its kernel is about to run."""
+        return node in self._boots
+
     def peer(self, node: str) -> str:
         """The other node of the pair."""
         return next(name for name in PAIR_NODES if name != node)

@@ -79,7 +79,7 @@ class RedfishEmulator:
 
     async def power(self) -> Power:
         """What Redfish says now; also the moment at which a pending reset takes effect."""
-        credentials = aiohttp.BasicAuth(USERNAME, PASSWORD).encode()
+        credentials = aiohttp.encode_basic_auth(USERNAME, PASSWORD)
         assert self._session is not None, "the emulator is not started"
         async with self._session.get(
             self._url + self.system_path, headers={"Authorization": credentials}, raise_for_status=True

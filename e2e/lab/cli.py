@@ -93,7 +93,8 @@ async def _stop(options: argparse.Namespace) -> int:
 
 async def _list(_: argparse.Namespace) -> int:
     for record in all_records():
-        print(f"{record.name}\t{record.phase if record.alive else 'crashed'}\t{record.kubeconfig}")
+        phase = record.phase if record.alive or record.phase == "stopped" else "crashed"
+        print(f"{record.name}\t{phase}\t{record.kubeconfig}")
     return 0
 
 

@@ -8,17 +8,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from e2e.controlplane import ControlPlane, ensure_binaries
 from e2e.controlplane.processes import Processes, end_leftovers
 from e2e.hardware import PAIR_NODES, Hardware
+from e2e.kubevirt import KubeVirt
 from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT, create_bmc_secrets, install_chart
 from e2e.lab.operator_process import OperatorProcess
 from e2e.lab.state import LabError, lab_directory
-
-if TYPE_CHECKING:
-    from e2e.kubevirt import KubeVirt
 
 __all__ = ["Lab", "LabError", "LabOptions"]
 
@@ -138,22 +136,23 @@ class Lab:
         namespace, slash, name = vm.partition("/")
         if not slash:
             namespace, name = "default", vm
-        kubevirt = self._require_kubevirt()
+        faults = self._require_kubevirt().faults
         actions = {
-            "crash": kubevirt.crash_guest,
-            "hang": kubevirt.hang_guest,
-            "shutdown": kubevirt.shutdown_guest,
-            "panic": kubevirt.panic_guest,
+            "crash": faults.crash_guest,
+            "hang": faults.hang_guest,
+            "shutdown": faults.shutdown_guest,
+            "panic": faults.panic_guest,
         }
-        await actions[how](namespace, name)
+        actions[how](namespace, name)
 
     async def migrations(self, mode: str) -> None:
         """How live migrations go from now on: normal, fail or stall."""
-        await self._require_kubevirt().set_migrations(mode)
+        self._require_kubevirt().faults.set_migrations(mode)
 
     async def ledger(self) -> dict[str, Any]:
-        """The guests that physically run, those that ran, and violations (a VM that ran twice at once)."""
-        return self._require_kubevirt().ledger()
+        """The guests that physically run, all that ever ran, and violations (a VM that ran twice at once)."""
+        ledger = self._require_kubevirt().ledger
+        return {"running": ledger.running(), "history": ledger.history(), "violations": ledger.violation_list()}
 
     async def operator(self, action: str, number: int = 1) -> None:
         """Starts, stops (SIGTERM) or kills (SIGKILL) the operator `number`."""
@@ -203,8 +202,6 @@ class Lab:
             nodes = [f"node/{node}" for node in PAIR_NODES]
             await self.control_plane.kubectl("label", *nodes, f"{PAIR_LABEL}={self.options.pair}")
         if self.options.kubevirt:
-            from e2e.kubevirt import KubeVirt
-
             self._say("KubeVirt stand-in")
             self.kubevirt = KubeVirt(self.control_plane, self.hardware, self.state_dir)
             await self._bring_up(self.kubevirt)
@@ -224,7 +221,7 @@ class Lab:
         kubeconfig = await self.control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
         return OperatorProcess(number, kubeconfig, self.control_plane.processes)
 
-    def _require_kubevirt(self) -> "KubeVirt":
+    def _require_kubevirt(self) -> KubeVirt:
         if self.kubevirt is None:
             raise LabError("this lab runs without the KubeVirt stand-in")
         return self.kubevirt

@@ -1,0 +1,1 @@
+"""Tests on the lab: real control plane, simulated hardware, KubeVirt stand-in."""
