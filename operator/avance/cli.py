@@ -38,7 +38,7 @@ def _add_operator(parser: argparse.ArgumentParser) -> None:
         help="name of this process in the Lease and in what it records (default: $POD_NAME, else the host's name)",
     )
     parser.add_argument("--host", default="0.0.0.0", help="address for probes and metrics (default: all)")
-    parser.add_argument("--probe-port", "--health-port", type=int, default=8080, help="port of /healthz and /readyz")
+    parser.add_argument("--probe-port", type=int, default=8080, help="port of /healthz and /readyz")
     parser.add_argument("--metrics-port", type=int, default=9090, help="port of /metrics")
     parser.add_argument("--log-format", choices=("text", "json"), default="json", help="(default: json)")
     parser.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(default: info)")
@@ -62,7 +62,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 def _simulate(chosen: argparse.Namespace) -> int:
     from avance.simulator import simulate
 
-    return simulate(chosen.files, json=chosen.json)
+    status: int = simulate(chosen.files, json=chosen.json)
+    return status
 
 
 if __name__ == "__main__":

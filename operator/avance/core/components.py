@@ -65,8 +65,9 @@ COMPONENT_CLASSES: dict[ComponentKind, ComponentClass] = {
     ComponentKind.DISK: ComponentClass("disk", _S, 40, spare_part=True),
     ComponentKind.PUBLIC_NETWORK: ComponentClass("public network interface", _S, 40, spare_part=True),
     ComponentKind.REPLICA_STORAGE: ComponentClass("replica storage", _S, 40, spare_part=False),
-    # Both ends see a broken link, and it says nothing about which server is the better one: it must never move a VM.
-    ComponentKind.PRIVATE_LINK: ComponentClass("private link", _S, 0, spare_part=True),
+    # Both ends see a broken link, and a dead peer looks the same: it says nothing about which server is the better one
+    # or which part is broken, so it neither moves a VM nor calls home.
+    ComponentKind.PRIVATE_LINK: ComponentClass("private link", _S, 0, spare_part=False),
     ComponentKind.KERNEL: ComponentClass("kernel", _S, 50, spare_part=False),
     ComponentKind.KUBELET: ComponentClass("kubelet", _S, 30, spare_part=False),
     ComponentKind.CONTAINER_RUNTIME: ComponentClass("container runtime", _S, 30, spare_part=False),

@@ -15,7 +15,7 @@ def pair_primary(view: PairView) -> str:
     if not view.nodes:
         return ""
     held = Counter(bound_for(view, vm) or vm.node for vm in view.vms)
-    return max(reversed(view.nodes), key=lambda node: (held[node.name], score(node.faults).value)).name
+    return max(view.nodes, key=lambda node: (held[node.name], score(node.faults).value)).name
 
 
 def backup_of(view: PairView, vm: VmView) -> str:

@@ -277,7 +277,8 @@ def _migratable(vm: VmView) -> Condition:
 
 def _down_since(view: PairView, vm: VmView, now: float) -> float | None:
     """On a dead node it counts from the node's last sign of life; what is merely silent may well run."""
-    if not vm.should_run or vm.instance is None:
+    action = view.open_action(vm.key)
+    if not vm.should_run or vm.instance is None or (action and action.type is ActionType.START):
         return None
     node = view.node(vm.instance.node)
     if vm.running:

@@ -109,8 +109,8 @@ class Operator:
 
     def _why_not_alive(self) -> str:
         """Deaf is dead: an operator whose watches have gone silent must be restarted, however well it feels."""
-        leases = [self._store.heard_at(lease) for lease in self._store.all(LEASES)]
-        silence = self._clock.now() - max(leases, default=self._clock.now())
+        heard = [self._store.first_seen(LEASES, lease, "renewTime") for lease in self._store.all(LEASES)]
+        silence = self._clock.now() - max(heard, default=self._clock.now())
         return f"no node has been heard for {silence:.0f} s: the watches are broken" if silence > DEAF_SECONDS else ""
 
     def _why_not_ready(self) -> str:

@@ -35,7 +35,7 @@ from avance.operator.clock import from_api
 from avance.operator.marks import CLOSED_TAINT, OUT_OF_SERVICE_TAINT, VMS_LABEL
 from avance.operator.parsing import Parsed
 from avance.operator.policy import policy_of
-from avance.operator.store import Store, key_of
+from avance.operator.store import NODE_LEASES, Store, key_of
 
 Object = dict[str, Any]
 
@@ -93,14 +93,14 @@ class Observer:
         labels, info = node["metadata"].get("labels") or {}, status.get("nodeInfo", {})
         taints = {taint["key"] for taint in spec.get("taints") or ()}
         conditions = {condition.type: condition for condition in self._conditions(node)}
-        lease = self._store.get(LEASES, name, "kube-node-lease")
+        lease = self._store.get(LEASES, name, NODE_LEASES)
         allocatable = status.get("allocatable", {})
         peer = conditions.get(PEER_UNREACHABLE)
         return NodeView(
             name=name,
             uid=node["metadata"]["uid"],
             ready=conditions["Ready"].status if "Ready" in conditions else "",
-            heard_at=self._store.heard_at(lease) if lease else self._store.started_at,
+            heard_at=self._store.heard_at(node),
             heartbeat=str(lease["spec"].get("renewTime", "")) if lease else "",
             boot_id=info.get("bootID", ""),
             system_uuid=info.get("systemUUID", ""),

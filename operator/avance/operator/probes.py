@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -47,7 +47,7 @@ class HttpServer:
         return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _probe(answer: Answer) -> Callable[[web.Request], object]:
+def _probe(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(_: web.Request) -> web.Response:
         wrong = answer()
         return web.Response(text=wrong or "ok", status=503 if wrong else 200)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, NotFound
 from avance.kube.resources import LEASES, PODS
-from avance.operator.store import WATCHED, Store
-from avance.operator.watching import LAUNCHER_SELECTOR, NODE_LEASES, pairs_of
+from avance.operator.store import NODE_LEASES, WATCHED, Store
+from avance.operator.watching import LAUNCHER_SELECTOR, pairs_of
 
 log = logging.getLogger(__name__)
 

@@ -41,6 +41,11 @@ WATCHED: tuple[Resource, ...] = (
     PODS,
 )
 
+NODE_LEASES = "kube-node-lease"
+"""Namespace of the Leases that kubelets renew."""
+
+_SIGNS_OF_LIFE = frozenset({"renewTime", "bootID"})
+
 LAUNCHER_VM_LABELS = ("vm.kubevirt.io/name", "kubevirt.io/domain")
 """Labels of a launcher pod that name its VM; the second is what older KubeVirts set."""
 
@@ -120,18 +125,20 @@ class Store:
         """When the present value of a sign of an object (see `_signs`) was seen first, by the operator's clock."""
         return self._first_seen.get((resource, key_of(obj)), {}).get(sign, ("", self.started_at))[1]
 
-    def heard_at(self, lease: Object) -> float:
-        """When a node's Lease was last seen to change; the store's own start if it has not been since."""
-        return self.first_seen(LEASES, lease, "renewTime")
+    def heard_at(self, node: Object) -> float:
+        """When a node last gave a sign of life: its Lease renewed, or another boot reported."""
+        lease = self.get(LEASES, node["metadata"]["name"], NODE_LEASES)
+        renewed_at = self.first_seen(LEASES, lease, "renewTime") if lease else self.started_at
+        return max(renewed_at, self.first_seen(NODES, node, "bootID"))
 
     def _note_first_seen(self, resource: Resource, key: Key, obj: Object, *, listed: bool) -> None:
         before = self._first_seen.get((resource, key), {})
-        # A Lease that was there at the first look may be old: its silence counts from when somebody began to listen.
-        now = self.started_at if resource is LEASES and listed and not before else self._clock.now()
-        signs = {
-            sign: before[sign] if sign in before and before[sign][0] == value else (value, now)
-            for sign, value in _signs(resource, obj)
-        }
+        now = self._clock.now()
+        signs = {}
+        for sign, value in _signs(resource, obj):
+            # A sign of life that was there at the first look may be old: silence counts from when somebody listened.
+            began = self.started_at if sign in _SIGNS_OF_LIFE and listed and not before else now
+            signs[sign] = before[sign] if sign in before and before[sign][0] == value else (value, began)
         if signs:
             self._first_seen[resource, key] = signs
 
@@ -165,6 +172,7 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
     if resource is LEASES:
         yield "renewTime", str(obj["spec"].get("renewTime", ""))
     elif resource is NODES:
+        yield "bootID", str(obj.get("status", {}).get("nodeInfo", {}).get("bootID", ""))
         for condition in obj.get("status", {}).get("conditions") or ():
             yield condition["type"], f"{condition['status']} {condition.get('lastTransitionTime', '')}"
     elif resource is VMIS:

@@ -1,7 +1,7 @@
 """kopf's part: it watches every kind that the operator reads and puts what it sees into the store.
 
-Only event handlers are used. They write nothing to the objects (no finalizers, no annotations), they cannot be throttled
-into silence by a failed patch, and a standby operator runs them too, so that it takes over with a full store.
+Only event handlers are used. They write nothing to the objects (no finalizers, no annotations), they cannot be
+throttled into silence by a failed patch, and a standby operator runs them too, so that it takes over with a full store.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from avance.kube.resources import (
 )
 from avance.operator.clock import Clock
 from avance.operator.metrics import Metrics
-from avance.operator.store import LAUNCHER_VM_LABELS, WATCHED, Store, key_of
+from avance.operator.store import LAUNCHER_VM_LABELS, NODE_LEASES, WATCHED, Store, key_of
 
 Object = dict[str, Any]
 Wake = Callable[[str], None]
 
 LAUNCHER_SELECTOR = {"kubevirt.io": "virt-launcher"}
-NODE_LEASES = "kube-node-lease"
 LATE_SECONDS = 12.0
 """Kubelets renew their Lease every 10 s; a renewal after a longer silence is news to the rules."""
 
@@ -62,6 +61,7 @@ class _PatientBackoffs(Iterable[float]):
 def registry(store: Store, wake: Wake, metrics: Metrics, clock: Clock) -> kopf.OperatorRegistry:
     """Handlers that feed the store and wake the pairs that an object belongs to."""
     handlers = kopf.OperatorRegistry()
+    kopf.on.login(registry=handlers, id="login")(_login)
     for resource in WATCHED:
         handler = _handler(resource, store, wake, metrics, clock)
         kopf.on.event(
@@ -76,6 +76,11 @@ def registry(store: Store, wake: Wake, metrics: Metrics, clock: Clock) -> kopf.O
     return handlers
 
 
+def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """The same credentials that the operator's own client takes: $KUBECONFIG, else the pod's service account."""
+    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+
+
 def _is_node_lease(namespace: str | None, **_: Any) -> bool:
     return namespace == NODE_LEASES
 
@@ -85,7 +90,7 @@ def _handler(resource: Resource, store: Store, wake: Wake, metrics: Metrics, clo
         metrics.watch_events.labels(resource.kind).inc()
         # kopf's bodies are live views: what the rules see must not change under them.
         obj: Object = dict(event["object"])
-        before = store.heard_at(obj) if resource is LEASES else 0.0
+        before = store.first_seen(LEASES, obj, "renewTime") if resource is LEASES else 0.0
         concerned = set(pairs_of(store, resource, obj))
         if event["type"] == "DELETED":
             store.drop(resource, obj)
