@@ -4,7 +4,7 @@ import copy
 import uuid
 from typing import Any
 
-from e2e.kubevirt.api import KUBEVIRT_USERS, VMI_FINALIZER, VMIM_FINALIZER, Object
+from e2e.kubevirt.api import KUBEVIRT_USERS, VMI_FINALIZER, VMIM_FINALIZER, Object, timestamp
 from e2e.kubevirt.configuration import Configuration
 from e2e.kubevirt.quantity import parse_bytes
 
@@ -53,7 +53,8 @@ def default_vmi(vmi: Object, configuration: Configuration) -> Object:
     for volume in spec.get("volumes") or []:
         if "containerDisk" in volume:
             volume["containerDisk"].setdefault("imagePullPolicy", "IfNotPresent")
-    new["status"] = {"phase": "Pending", "runtimeUser": 107}
+    stamp = {"phase": "Pending", "phaseTransitionTimestamp": timestamp()}
+    new["status"] = {"phase": "Pending", "phaseTransitionTimestamps": [stamp], "runtimeUser": 107}
     return new
 
 

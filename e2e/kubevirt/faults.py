@@ -66,7 +66,7 @@ class Faults:
         self._weather.mode = _known(mode, MIGRATION_MODES)
 
     def set_boot(self, mode: str, vm: Key | None = None, node: str | None = None) -> None:
-        """normal or fail (ends before it ever runs), for the guests of a VM or on a node."""
+        """Normal or fail (ends before it ever runs), for the guests of a VM or on a node."""
         fails = _known(mode, BOOT_MODES) == "fail"
         if vm is None and node is None:
             raise FaultError("set_boot needs a VM (namespace, name) or a node")

@@ -99,7 +99,7 @@ class Handler:
                 metadata = {"labels": labels, "annotations": {HEARTBEAT_ANNOTATION: timestamp()}}
                 try:
                     await self._client.patch(NODE, ("", self.node), {"metadata": metadata})
-                except Exception:  # noqa: BLE001 - the next beat is soon enough, whatever went wrong
+                except Exception:
                     await asyncio.sleep(1)
                     continue
                 self.resync()

@@ -1,5 +1,6 @@
 """What virt-operator would install: CRDs, accounts and RBAC, webhook configurations, the APIService, the virt-handler DaemonSet, and
-the KubeVirt object."""
+the KubeVirt object.
+"""
 
 import base64
 from pathlib import Path

@@ -5,10 +5,10 @@ time after the node reaches the API again. That time is the window for a second 
 """
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from e2e.hardware.events import HardwareEvent, Healed, Listener, NodeBooted, NodeDied
-from e2e.kubevirt.api import DOMAIN_ANNOTATION, Object, annotations_of, key_of, labels_of
+from e2e.kubevirt.api import DOMAIN_ANNOTATION, Object, annotations_of, key_of, labels_of, timestamp, uid_of
 from e2e.kubevirt.configuration import Timings
 from e2e.kubevirt.guests import Guest, Guests
 from e2e.kubevirt.handler import Handler, nodes_of
@@ -29,8 +29,11 @@ class HardwareView(Protocol):
     def api_reachable(self, node: str) -> bool:
         """Whether programs on the node run and can talk to the API server."""
 
-    def subscribe(self, listener: Listener) -> None:
-        """Calls `listener` with every later event."""
+    def boot_id(self, node: str) -> str:
+        """Changes with every boot."""
+
+    def subscribe(self, listener: Callable[[Any], None]) -> None:
+        """Calls `listener` with every later event, at the moment it happens."""
 
 
 class NodeSide:
@@ -42,7 +45,8 @@ class NodeSide:
     ) -> None:  # fmt: skip
         self.node = node
         self._hardware, self._guests, self._timings = hardware, guests, timings
-        self._kubelet_open = self._handler_open = hardware.api_reachable(node)
+        self._was_online = self._online()
+        self._kubelet_open = self._handler_open = bool(self._was_online)
         self._timers: list[asyncio.TimerHandle] = []
         self._heartbeat: asyncio.Task[None] | None = None
         self.kubelet = LauncherKubelet(node, kubelet_client, stores, guests, timings, self._kubelet_acts)
@@ -65,31 +69,49 @@ class NodeSide:
         await self.kubelet.queue.stop()
         await self.handler.queue.stop()
 
-    def hardware_changed(self, event: HardwareEvent) -> None:
-        """Follows what happened to this node."""
-        if event.node != self.node:
-            return
-        if isinstance(event, NodeDied):
+    def hardware_changed(self) -> None:
+        """Something happened somewhere: follows what is true of this node now."""
+        if not self._hardware.alive(self.node):
             self.kubelet.forget_all()
             self.handler.forget_all()
             self._guests.cut_power(self.node)
+        online = self._online()
+        if online == self._was_online:
+            return
+        self._was_online = online
         self._kubelet_open = self._handler_open = False
         for timer in self._timers:
             timer.cancel()
-        if isinstance(event, NodeBooted | Healed):
+        if online:
             loop = asyncio.get_running_loop()
             self._timers = [
                 loop.call_later(self._timings.kubelet_back, self._open_kubelet),
                 loop.call_later(self._timings.handler_back, self._open_handler),
             ]
 
+    def _online(self) -> str:
+        """The boot under which the node reaches the API server, empty while it does not."""
+        return self._hardware.boot_id(self.node) if self._hardware.api_reachable(self.node) else ""
+
     def pod_changed(self, pod: Object, gone: bool) -> None:
         """A launcher pod changed in the API."""
+        if gone:
+            self._note_removal(uid_of(pod))
         if pod["spec"].get("nodeName") == self.node and DOMAIN_ANNOTATION in annotations_of(pod):
             self.kubelet.queue.add(key_of(pod))
             self.handler.queue.add((key_of(pod)[0], annotations_of(pod)[DOMAIN_ANNOTATION]))
         elif not gone and labels_of(pod).get("kubevirt.io") == "virt-handler" and self.handler.active:
             self.handler.resync()
+
+    def _note_removal(self, pod_uid: str) -> None:
+        """For the ledger: the API has forgotten a pod whose guest still executes here."""
+        launcher = self.kubelet.launchers.get(pod_uid)
+        if launcher is not None and launcher.guest is not None and launcher.guest.run is not None:
+            if launcher.guest.executing:
+                where = self.node if self._online() else f"{self.node}, which could not reach the API server"
+                launcher.guest.run.notes.append(
+                    f"{timestamp()}: pod {launcher.pod[1]} was removed from the API while its guest executed on {where}"
+                )
 
     def vmi_changed(self, vmi: Object, gone: bool) -> None:
         """A VMI changed in the API."""

@@ -2,10 +2,9 @@
 
 from decimal import Decimal, InvalidOperation
 
-_SUFFIXES = {
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
-    "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18, "": 1,
-}  # fmt: skip
+_BINARY = {f"{letter}i": Decimal(2) ** (10 * power) for power, letter in enumerate("KMGTPE", start=1)}
+_DECIMAL = {letter: Decimal(10) ** (3 * power) for power, letter in enumerate("kMGTPE", start=1)}
+_SUFFIXES = {**_BINARY, "m": Decimal("0.001"), **_DECIMAL, "": Decimal(1)}
 
 
 def parse_bytes(quantity: str | int) -> int:

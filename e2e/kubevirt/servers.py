@@ -3,11 +3,11 @@
 import asyncio
 import socket
 import ssl
+from pathlib import Path
 
 from aiohttp import web
 
 from e2e.controlplane.pki import KeyPair
-from pathlib import Path
 
 
 class HttpsServer:
@@ -32,9 +32,9 @@ class HttpsServer:
 
     async def start(self, application: web.Application) -> None:
         """Listens."""
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket, ssl_context=self._context, shutdown_timeout=1).start()
+        await web.SockSite(self._runner, self._socket, ssl_context=self._context).start()
 
     async def stop(self) -> None:
         """Closes all connections."""

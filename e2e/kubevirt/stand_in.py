@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from e2e.controlplane.client import Api, ApiError
 from e2e.controlplane.cluster import ControlPlane
-from e2e.hardware.events import HardwareEvent
 from e2e.kubevirt.admission import Admission
 from e2e.kubevirt.api import (
     APISERVER_USER,
@@ -56,12 +55,6 @@ log = logging.getLogger(__name__)
 
 _WATCHED = (VM, VMI, VMIM, KUBEVIRT, POLICY, POD, NODE, NAMESPACE, PVC)
 _ACCOUNT_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM_NAMESPACE}")
-
-
-class Servers(HardwareView, Protocol):
-    """The hardware, with the names of its nodes."""
-
-    servers: dict[str, object]
 
 
 class KubeVirt:
@@ -216,9 +209,9 @@ class KubeVirt:
             except (ApiError, OSError, TimeoutError) as error:
                 log.debug("node controller: %s", error)
 
-    def _hardware_changed(self, event: HardwareEvent) -> None:
+    def _hardware_changed(self, _: Any) -> None:
         for side in self._sides.values():
-            side.hardware_changed(event)
+            side.hardware_changed()
 
     def _guest_changed(self, guest: Guest) -> None:
         if guest.node in self._sides:
