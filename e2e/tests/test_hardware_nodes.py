@@ -34,17 +34,20 @@ async def test_a_node_tells_its_servers_identity_and_capacity(hardware: Hardware
     assert [taint["key"] for taint in taints] == ["node-role.kubernetes.io/control-plane"]
 
 
-async def test_leases_are_a_kubelets(hardware: Hardware, api: Api) -> None:
-    lease = (await api.get(f"{LEASES}/node-a"))["spec"]
-    assert lease["leaseDurationSeconds"] == 40
+async def test_every_node_has_a_kubelets_lease(hardware: Hardware, api: Api) -> None:
+    leases = (await api.get(LEASES))["items"]
+    told = {lease["metadata"]["name"]: lease["spec"] for lease in leases}
+    assert {name: spec["holderIdentity"] for name, spec in told.items()} == {name: name for name in hardware.servers}
+    assert {spec["leaseDurationSeconds"] for spec in told.values()} == {40}
+    assert {lease["metadata"]["ownerReferences"][0]["kind"] for lease in leases} == {"Node"}
 
 
 async def test_a_crash_ends_the_kubelet_and_a_boot_brings_a_new_boot_id(
     bare_lab: Lab, hardware: Hardware, api: Api
 ) -> None:
     before = hardware.boot_id("node-b")
-    holder = (await api.get(f"{LEASES}/node-b"))["spec"]["holderIdentity"]
     await hardware.crash("node-b")
+    renewed = await _lease_renewal(api, "node-b")
     assert not hardware.alive("node-b")
     assert not hardware.api_reachable("node-b")
     assert "kwok-node-b" not in _processes(bare_lab)
@@ -52,11 +55,12 @@ async def test_a_crash_ends_the_kubelet_and_a_boot_brings_a_new_boot_id(
     await create_pod(api, "on-living", "node-a")
     await until_running(api, "on-living")
     assert await pod_phase(api, "on-dead") == "Pending"
+    assert await _lease_renewal(api, "node-b") == renewed
     await boot(hardware, "node-b")
     await until_ready(api, hardware)
     assert hardware.boot_id("node-b") != before
     await until_running(api, "on-dead")
-    assert (await api.get(f"{LEASES}/node-b"))["spec"]["holderIdentity"] != holder
+    assert await _lease_renewal(api, "node-b") > renewed
     for pod in ("on-dead", "on-living"):
         await delete_pod(api, pod)
 
@@ -184,6 +188,10 @@ async def _as_after_the_grace_period(api: Api, node: str) -> None:
     await patch_condition(api, node, "Ready", "Unknown")
     while (await condition(api, node, "Ready"))["status"] != "Unknown":
         await asyncio.sleep(0.05)
+
+
+async def _lease_renewal(api: Api, node: str) -> str:
+    return str((await api.get(f"{LEASES}/{node}"))["spec"]["renewTime"])
 
 
 def _processes(lab: Lab) -> set[str]:
