@@ -325,7 +325,7 @@ def test_never_two_leaders(lives: list[dict[str, Any]], deleted_at: float | None
 
     def start(world: World, name: str, life: dict[str, Any]) -> None:
         candidate = Candidate(world, name, passages=life["passages"], offset=life["offset"], rate=life["rate"])
-        ends = {
+        ends: dict[str, Callable[[], object]] = {
             "lives on": lambda: None,
             "crashes": candidate.life.cancel,
             "stops": candidate.stop.set,

@@ -94,7 +94,7 @@ class RedfishAgent:
         self._give_up()
         self._thread.shutdown(wait=False)
         if self._ca_file:
-            Path(self._ca_file).unlink(missing_ok=True)  # noqa: ASYNC240 - one small local file
+            Path(self._ca_file).unlink(missing_ok=True)
 
     async def _switch(self, reset: sushy.ResetType, wanted: str, expected_system_uuid: str) -> None:
         if await self._reads(wanted, expected_system_uuid):

@@ -4,8 +4,6 @@ One class per reaction, not per status code: `Conflict` means read again and dec
 nobody knows whether the request took effect.
 """
 
-# ruff: noqa: N818 - named after the reasons that the API server gives
-
 from __future__ import annotations
 
 import json

@@ -40,7 +40,7 @@ _MISSING = "lease-was-missing"
 """Holder of a Lease that a candidate put up where there was none."""
 
 
-class LeadershipLost(Exception):  # noqa: N818 - a word of the trade
+class LeadershipLost(Exception):
     """Another leads, or may lead by now. Stop all effects; the process had best end and start as a candidate."""
 
 
