@@ -1,0 +1,122 @@
+"""Kubernetes without KubeVirt: Leases, Node conditions, the node lifecycle controller, the scheduler, the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from avance.core.components import PEER_UNREACHABLE
+from avance.core.model import Resources
+from avance.simulator.objects import Api, Condition, NodeObject, Pod
+from avance.simulator.world import Server, World
+
+RENEW_SECONDS = 10.0
+GRACE_SECONDS = 50.0
+"""Kubernetes calls a node Unknown when its Lease is this old."""
+EVICTION_SECONDS = 300.0
+"""After this time on an unreachable node a pod is marked for deletion."""
+POD_GC_SECONDS = 20.0
+LABEL_SECONDS = 60.0
+"""virt-handler's heartbeat writes its label this often."""
+
+
+class Cluster:
+    def __init__(self, api: Api, world: World) -> None:
+        self.api = api
+        self.world = world
+        self._labelled_at: dict[str, float] = {}
+        self._connected: dict[str, bool] = {}
+
+    def tick(self, now: float) -> None:
+        for server in self.world.servers.values():
+            self._kubelet(server, now)
+            self._virt_handler_label(server, now)
+            if server.reports:
+                self._detectors(server, now)
+        for node in list(self.api.nodes.values()):
+            self._node_lifecycle(node, now)
+        self._schedule(now)
+
+    def _kubelet(self, server: Server, now: float) -> None:
+        was = self._connected.get(server.name, True)
+        self._connected[server.name] = server.connected
+        if not server.connected:
+            return
+        node = self.api.nodes[server.name]
+        if not was:
+            server.reachable_since = now
+        if not was or now - node.renewed_at >= RENEW_SECONDS:
+            self.api.change(self.api.nodes, server.name, renewed_at=now, ready="True", unready_since=None,
+                            boot_id=server.boot_id)  # fmt: skip
+
+    def _virt_handler_label(self, server: Server, now: float) -> None:
+        """At its start and every minute it says that the node takes VMs, whoever has said otherwise."""
+        node = self.api.nodes[server.name]
+        if not (server.connected and server.virt_handler) or node.out_of_service:
+            self._labelled_at.pop(server.name, None)
+            return
+        since = self._labelled_at.setdefault(server.name, now + 1.25 - LABEL_SECONDS)
+        if now - since >= LABEL_SECONDS:
+            self._labelled_at[server.name] = now
+            self.api.change(self.api.nodes, server.name, vms_label=True)
+
+    def _detectors(self, server: Server, now: float) -> None:
+        problems: dict[str, list[str]] = {}
+        for (condition, _), message in server.broken.items():
+            problems.setdefault(condition, []).append(message)
+        if not server.public_link:
+            problems.setdefault("PublicNetworkProblem", []).append("component=bond0 state=down detail=no carrier")
+        if not self.world.carrier(server.name):
+            problems["PrivateLinkProblem"] = ["component=private-link state=down detail=no carrier"]
+        if not self.world.hears(server.name):
+            problems[PEER_UNREACHABLE] = ["the other server answers on no path"]
+        node = self.api.nodes[server.name]
+        reported: Mapping[str, Condition] = node.conditions
+        conditions = dict(reported)
+        for type_ in {*problems, *reported, PEER_UNREACHABLE}:
+            status, message = ("True", "; ".join(problems[type_])) if type_ in problems else ("False", "")
+            known = reported.get(type_)
+            if known is None or (known.status, known.message) != (status, message):
+                since = known.since if known and known.status == status else now
+                conditions[type_] = Condition(status, since, message)
+        self.api.change(self.api.nodes, server.name, conditions=conditions)
+
+    def _node_lifecycle(self, node: NodeObject, now: float) -> None:
+        if node.ready == "True" and now - node.renewed_at > GRACE_SECONDS:
+            node = self.api.change(self.api.nodes, node.name, ready="Unknown", unready_since=now)
+        evicted = node.unready_since is not None and now - node.unready_since > EVICTION_SECONDS
+        for pod in list(self.api.pods.values()):
+            if pod.node != node.name:
+                continue
+            if pod.deleted_at is None and (evicted or node.out_of_service):
+                self.api.change(self.api.pods, pod.uid, deleted_at=now)
+            elif node.out_of_service and node.ready != "True" and now - (pod.deleted_at or now) > POD_GC_SECONDS:
+                self.delete_pod(pod)
+
+    def delete_pod(self, pod: Pod) -> None:
+        """Remove the object, at once and whatever may still run behind it."""
+        self.api.remove(self.api.pods, pod.uid)
+
+    def _schedule(self, now: float) -> None:
+        for pod in [pod for pod in self.api.pods.values() if not pod.node and not pod.final]:
+            fit = [node for node in self.api.nodes.values() if self._fits(pod, node)]
+            if not fit:
+                self.api.change(self.api.pods, pod.uid, unschedulable="0/2 nodes are available")
+                continue
+            prefers = self.api.vms[pod.vm].prefers if pod.vm in self.api.vms else ""
+            node = max(fit, key=lambda node: (node.name == prefers, self._free(node).memory_bytes))
+            self.api.change(self.api.pods, pod.uid, node=node.name, boot_id=self.world.servers[node.name].boot_id,
+                            unschedulable="", entered_at=now)  # fmt: skip
+
+    def _fits(self, pod: Pod, node: NodeObject) -> bool:
+        taken = {other.node for other in self.api.pods_of(pod.vm) if other.uid != pod.uid and not other.final}
+        return (
+            node.ready == "True"
+            and node.vms_label
+            and not (node.cordoned or node.closed or node.out_of_service)
+            and (not pod.only_node or (pod.only_node == node.name and node.name not in taken))
+            and pod.needs.fits_in(self._free(node))
+        )
+
+    def _free(self, node: NodeObject) -> Resources:
+        bound = [pod.needs for pod in self.api.pods.values() if pod.node == node.name and not pod.final]
+        return node.allocatable - sum(bound, Resources())

@@ -1,0 +1,221 @@
+"""KubeVirt for VMs of runStrategy Manual: what it does with starts, ends, lost pods and migrations, and when.
+
+Nothing here is kinder than the real thing: an instance on a silent node stays as it is for ever; removing its pod makes it
+Failed at once, whatever still runs; a failed instance is restarted by nobody; a migration whose source died just hangs.
+"""
+
+from __future__ import annotations
+
+from avance.core.model import VmPhase
+from avance.simulator.cluster import Cluster
+from avance.simulator.live_migration import LiveMigrations
+from avance.simulator.objects import Instance, Pod, VmObject
+from avance.simulator.world import Guest, Server, World
+
+BOOT_SECONDS = 1.0
+SHUTDOWN_SECONDS = 1.0
+KILL_SECONDS = 2.0
+"""How long a guest whose pod is gone runs on after its node reaches the API."""
+
+
+class KubeVirt:
+    def __init__(self, cluster: Cluster, world: World) -> None:
+        self._cluster = cluster
+        self._api = cluster.api
+        self._world = world
+        self.migrations = LiveMigrations(self._api, world)
+        self._boot_trouble: set[str] = set()
+
+    def tick(self, now: float) -> None:
+        for vm in list(self._api.vms.values()):
+            if vm.start_asked:
+                self._carry_out_start(vm, now)
+        for server in self._world.servers.values():
+            if server.connected:
+                self._node_side(server, now)
+        for instance in list(self._api.instances.values()):
+            self._instance(instance, now)
+        self.migrations.tick(now)
+
+    # ── what avance and people may ask for ──
+
+    def start(self, vm_key: str, instance_uid: str, now: float) -> None:
+        """A new instance in place of `instance_uid`; nothing if there is another one by now."""
+        instance = self._api.instances.get(vm_key)
+        if (instance.uid if instance else "") != instance_uid or self._api.vms[vm_key].start_asked:
+            return
+        self._api.change(self._api.vms, vm_key, start_asked=True)
+        if instance is not None and not instance.phase.final:
+            self._api.change(self._api.instances, vm_key, stop_asked_at=instance.stop_asked_at or now)
+
+    def stop(self, vm_key: str, instance_uid: str, now: float) -> None:
+        """An orderly shutdown of this very instance."""
+        instance = self._api.instances.get(vm_key)
+        if instance is not None and instance.uid == instance_uid and not instance.phase.final:
+            self._api.change(self._api.instances, vm_key, stop_asked_at=instance.stop_asked_at or now)
+
+    def refuse_to_boot(self, vm_key: str) -> None:
+        """From now on its guest crashes while it boots."""
+        self._boot_trouble.add(vm_key)
+
+    def boot_again(self, vm_key: str) -> None:
+        self._boot_trouble.discard(vm_key)
+
+    # ── virt-controller ──
+
+    def _carry_out_start(self, vm: VmObject, now: float) -> None:
+        """The old instance has to be final and without pods before there is a new one."""
+        instance = self._api.instances.get(vm.key)
+        if instance is not None:
+            if instance.phase.final and not self._pods_left(instance):
+                self._remove(instance)
+            return
+        uid = self._api.uid(f"{vm.name}-instance")
+        self._api.put(self._api.instances, vm.key, Instance(uid, vm.key, VmPhase.PENDING, now))
+        self._api.change(self._api.vms, vm.key, start_asked=False)
+
+    def _pods_left(self, instance: Instance) -> bool:
+        left = False
+        for pod in self._api.pods_of(instance.vm):
+            if pod.instance_uid != instance.uid:
+                continue
+            if pod.final or not pod.node:
+                self._cluster.delete_pod(pod)
+            else:
+                left = True
+        return left
+
+    def _remove(self, instance: Instance) -> None:
+        for migration in list(self._api.migrations.values()):
+            if migration.instance_uid == instance.uid:
+                self._api.remove(self._api.migrations, migration.name)
+        self._api.remove(self._api.instances, instance.vm)
+
+    def _instance(self, instance: Instance, now: float) -> None:
+        if instance.phase is VmPhase.PENDING:
+            if now > instance.entered_at:
+                self._make_pod(instance, now)
+                self._enter(instance, VmPhase.SCHEDULING, now)
+        elif instance.phase is VmPhase.SCHEDULING:
+            self._await_schedule(instance, now)
+        elif not instance.phase.final:
+            self._watch(instance, now)
+        elif instance.stop_asked_at is not None and not self._pods_left(instance):
+            self._remove(instance)  # `stop` leaves nothing behind
+
+    def _make_pod(self, instance: Instance, now: float) -> None:
+        uid = self._api.uid("virt-launcher")
+        pod = Pod(uid, uid, instance.vm, instance.uid, self._api.vms[instance.vm].needs, now)
+        self._api.put(self._api.pods, uid, pod)
+
+    def _await_schedule(self, instance: Instance, now: float) -> None:
+        pods = [pod for pod in self._api.pods_of(instance.vm) if pod.instance_uid == instance.uid]
+        running = next((pod for pod in pods if pod.phase == "Running"), None)
+        if running is not None:
+            self._enter(instance, VmPhase.SCHEDULED, now, node=running.node)
+        elif not any(not pod.final for pod in pods):
+            self._enter(instance, VmPhase.FAILED, now)
+        elif instance.stop_asked_at is not None:
+            for pod in pods:
+                if not pod.node:
+                    self._cluster.delete_pod(pod)
+
+    def _watch(self, instance: Instance, now: float) -> None:
+        """A scheduled or running instance lives exactly as long as its pod object does."""
+        pods = [pod for pod in self._api.pods_of(instance.vm) if pod.instance_uid == instance.uid]
+        if not any(pod.node == instance.node for pod in pods):
+            self._enter(instance, VmPhase.FAILED, now)
+            return
+        ready = self._api.nodes[instance.node].ready == "True" and instance.phase is VmPhase.RUNNING
+        self._api.change(self._api.instances, instance.vm, ready=ready)
+
+    def _enter(self, instance: Instance, phase: VmPhase, now: float, node: str | None = None) -> None:
+        where = instance.node if node is None else node
+        live = self._api.instances.get(instance.vm)
+        if live is not None and live.uid == instance.uid and live.phase is not phase and not live.phase.final:
+            self._api.change(self._api.instances, instance.vm, phase=phase, entered_at=now, node=where, ready=False)
+
+    # ── kubelet, virt-handler and virt-launcher of one connected node ──
+
+    def _node_side(self, server: Server, now: float) -> None:
+        for pod in [pod for pod in self._api.pods.values() if pod.node == server.name]:
+            if pod.final:
+                if pod.deleted_at is not None:
+                    self._cluster.delete_pod(pod)
+            elif pod.boot_id != server.boot_id:
+                self._report_end(pod, server, "crash", now)  # it was lost with the node's last life
+            elif not self._ends(pod, server, now):
+                self._bring_up(pod, server, now)
+        if now - server.reachable_since >= KILL_SECONDS:
+            for guest in self._world.guests_on(server.name):
+                if guest.pod_uid not in self._api.pods:
+                    self._world.end_guest(guest, "killed", known=True)
+            for guest in self._world.ledger:
+                if guest.server == server.name and not guest.runs and guest.pod_uid not in self._api.pods:
+                    guest.end_known = True
+
+    def _ends(self, pod: Pod, server: Server, now: float) -> bool:
+        """Deal with a guest that ended or has to end; True if there is nothing more to do for the pod."""
+        guest = self._world.guest_of_pod(pod.uid)
+        if guest is not None and not guest.runs:
+            if guest.end != "migrated" or self._target_given_up(pod):
+                self._report_end(pod, server, guest.end, now)
+            return True
+        instance = self._api.instances.get(pod.vm)
+        orphan = instance is None or instance.uid != pod.instance_uid or instance.phase.final
+        asked = min((at for at in (pod.deleted_at, instance.stop_asked_at if instance else None) if at), default=None)
+        if guest is None:
+            if orphan or asked is not None or (pod.only_node and not self.migrations.awaits(pod.uid)):
+                self._report_end(pod, server, "shutdown", now)
+                return True
+            return False
+        if orphan:
+            self._world.end_guest(guest, "killed")
+            self._report_end(pod, server, "crash", now)
+        elif asked is not None and now - max(asked, server.reachable_since) >= SHUTDOWN_SECONDS:
+            self._world.end_guest(guest, "shutdown")
+            self._report_end(pod, server, "shutdown", now)
+        else:
+            return False
+        return True
+
+    def _target_given_up(self, pod: Pod) -> bool:
+        """The guest moved away physically, but KubeVirt has never heard of its arrival and its target pod is gone."""
+        others = [other for other in self._api.pods_of(pod.vm) if other.uid != pod.uid and not other.final]
+        instance = self._api.instances.get(pod.vm)
+        return not others or instance is None or instance.phase.final
+
+    def _bring_up(self, pod: Pod, server: Server, now: float) -> None:
+        age = now - max(pod.entered_at, server.reachable_since)
+        if pod.phase == "Pending" and age >= 0.25:
+            self._api.change(self._api.pods, pod.uid, phase="Running", entered_at=now)
+            return
+        instance = self._api.instances.get(pod.vm)
+        if pod.only_node or instance is None or not server.virt_handler or self._api.nodes[server.name].out_of_service:
+            return
+        if instance.phase is VmPhase.SCHEDULED and instance.node == server.name:
+            self._boot(pod, instance, server, now)
+
+    def _boot(self, pod: Pod, instance: Instance, server: Server, now: float) -> None:
+        guest = self._world.guest_of_pod(pod.uid)
+        if guest is None:
+            self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
+        elif now - guest.started_at >= BOOT_SECONDS:
+            if pod.vm in self._boot_trouble:
+                self._world.end_guest(guest, "crash")
+            else:
+                self._enter(instance, VmPhase.RUNNING, now)
+
+    def _report_end(self, pod: Pod, server: Server, end: str, now: float) -> None:
+        """The end of a pod and, if it was the one that its instance ran in, of the instance."""
+        for guest in self._lives_of(pod):
+            guest.end_known = True
+        self._api.change(self._api.pods, pod.uid, phase="Succeeded" if end == "shutdown" else "Failed", entered_at=now)
+        instance = self._api.instances.get(pod.vm)
+        if instance is None or instance.uid != pod.instance_uid:
+            return
+        if instance.node == server.name or (not instance.node and not pod.only_node):
+            self._enter(instance, VmPhase.SUCCEEDED if end == "shutdown" else VmPhase.FAILED, now)
+
+    def _lives_of(self, pod: Pod) -> list[Guest]:
+        return [guest for guest in self._world.ledger if guest.pod_uid == pod.uid]
