@@ -188,8 +188,10 @@ class Kube:
             options["preconditions"] = {"uid": uid}
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
+        if dry_run:
+            options["dryRun"] = ["All"]  # beside a body the API server ignores the query parameter, and deletes
         try:
-            await self._request("DELETE", resource.path(namespace, name), query=_dry_run(dry_run), body=options)
+            await self._request("DELETE", resource.path(namespace, name), body=options)
         except NotFound:
             if not missing_ok:
                 raise
