@@ -36,6 +36,8 @@ class MarkOutOfService(Effect):
 
 @dataclass(frozen=True, slots=True)
 class ClearOutOfService(Effect):
+    """Let the daemons of a node that is back run again; for VMs it stays closed."""
+
     node: str
 
 

@@ -11,7 +11,7 @@ from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import PairView, VmView
 
 ORPHAN_SECONDS = 5.0
-"""A kubelet heard this long after a launcher pod vanished has noticed and has ended what it left."""
+"""A kubelet that has been in contact for this long since a launcher pod vanished has ended what was left of it."""
 
 
 def why_not_start(view: PairView, vm: VmView, now: float) -> str:
@@ -41,15 +41,18 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     verdict = judge(view, node, now)
     if verdict.life is not Life.ALIVE:
         return f"it may still run on {node_name}: {verdict.because}"
-    if _vanished_unheard(view, vm, node_name):
+    if _vanished_unheard(view, vm, node_name, now):
         return f"its launcher pod on {node_name} vanished and the kubelet there has not been heard since"
     return ""
 
 
-def _vanished_unheard(view: PairView, vm: VmView, node_name: str) -> bool:
-    """Its pod was removed from the API before it reported an end, and the kubelet may not have noticed yet."""
+def _vanished_unheard(view: PairView, vm: VmView, node_name: str, now: float) -> bool:
+    """Its pod was removed from the API before it reported an end, and the kubelet may not have noticed yet.
+
+    Heard at all is not enough: a kubelet that has only just come back needs the time as well.
+    """
     instance, node = vm.instance, view.node(node_name)
     if instance is None or node is None or instance.node != node_name or instance.ended_at is None:
         return False
     reported = any(pod.final and pod.instance_uid == instance.uid for pod in view.pods_of(vm.key))
-    return not reported and node.heard_at < instance.ended_at + ORPHAN_SECONDS
+    return not reported and now < max(node.heard_at, instance.ended_at) + ORPHAN_SECONDS

@@ -52,7 +52,7 @@ class NodeView:
     cordoned: bool = False
     """Closed to scheduling, by whomever."""
     closed: bool = False
-    """Carries this operator's own NoSchedule taint."""
+    """Closed by avance and not opened again."""
     out_of_service: bool = False
     """Carries the out-of-service taint: its pods and volume attachments are given up."""
     accepts_vms: bool = True

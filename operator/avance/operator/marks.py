@@ -8,32 +8,39 @@ from avance.kube.taints import NodeChange, taints_of, with_taint, without_taint
 
 Object = dict[str, Any]
 
-CLOSED_TAINT = "avance.dev/closed"
+CLOSED = "avance.dev/closed"
+"""Key of the NoSchedule taint on a closed node, and of the annotation that says who had cordoned it."""
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 VMS_LABEL = "kubevirt.io/schedulable"
 """Every launcher pod selects on it, so it stops even VMs that tolerate everything; virt-handler sets it to true."""
-CORDONED_ANNOTATION = "avance.dev/cordoned"
-"""Ours was the hand that cordoned: a person's cordon outlives a rejoin."""
+
+BY_AVANCE, BY_OTHERS = "cordoned-by-avance", "cordoned-before"
+"""A person's cordon outlives a rejoin."""
+
+
+def is_closed(node: Object) -> bool:
+    """Closed by avance and not opened again."""
+    return CLOSED in (node["metadata"].get("annotations") or {})
 
 
 def closed(node: Object) -> NodeChange:
     """Nothing new is scheduled here: no pod by cordon and taint, no VM by label."""
-    by_us = {} if node.get("spec", {}).get("unschedulable") else {CORDONED_ANNOTATION: "true"}
+    cordoned = bool(node.get("spec", {}).get("unschedulable"))
     return NodeChange(
-        taints=with_taint(taints_of(node), {"key": CLOSED_TAINT, "effect": "NoSchedule"}),
+        taints=with_taint(taints_of(node), {"key": CLOSED, "effect": "NoSchedule"}),
         unschedulable=True,
         labels={VMS_LABEL: "false"},
-        annotations=by_us,
+        annotations={} if is_closed(node) else {CLOSED: BY_OTHERS if cordoned else BY_AVANCE},
     )
 
 
 def opened(node: Object) -> NodeChange:
     """Undo `closed`; the label is virt-handler's to set."""
-    by_us = CORDONED_ANNOTATION in (node["metadata"].get("annotations") or {})
+    ours = (node["metadata"].get("annotations") or {}).get(CLOSED) == BY_AVANCE
     return NodeChange(
-        taints=without_taint(taints_of(node), CLOSED_TAINT),
-        unschedulable=False if by_us else None,
-        annotations={CORDONED_ANNOTATION: None} if by_us else {},
+        taints=without_taint(taints_of(node), CLOSED),
+        unschedulable=False if ours else None,
+        annotations={CLOSED: None},
     )
 
 
@@ -44,5 +51,7 @@ def out_of_service(node: Object) -> NodeChange:
 
 
 def in_service(node: Object) -> NodeChange:
-    """Its daemons may run again."""
-    return NodeChange(taints=without_taint(taints_of(node), OUT_OF_SERVICE_TAINT))
+    """Its daemons may run again. Our NoSchedule taint would keep them away as well: the cordon, which every DaemonSet
+    tolerates and no launcher pod does, is what keeps the node closed from here on.
+    """
+    return NodeChange(taints=without_taint(without_taint(taints_of(node), OUT_OF_SERVICE_TAINT), CLOSED))

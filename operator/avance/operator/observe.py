@@ -32,7 +32,7 @@ from avance.kubevirt.overlay import holds
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
-from avance.operator.marks import CLOSED_TAINT, OUT_OF_SERVICE_TAINT, VMS_LABEL
+from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed
 from avance.operator.parsing import Parsed
 from avance.operator.policy import policy_of
 from avance.operator.store import NODE_LEASES, Store, key_of
@@ -108,7 +108,7 @@ class Observer:
             hears_peer={"True": False, "False": True}.get(peer.status) if peer else None,
             peer_unreachable_since=peer.observed_at if peer and peer.status == "True" else None,
             cordoned=bool(spec.get("unschedulable")),
-            closed=CLOSED_TAINT in taints,
+            closed=is_closed(node),
             out_of_service=OUT_OF_SERVICE_TAINT in taints,
             accepts_vms=labels.get(VMS_LABEL) == "true",
             allocatable=Resources(milli_cpu_of(allocatable.get("cpu", "0")), bytes_of(allocatable.get("memory", "0"))),

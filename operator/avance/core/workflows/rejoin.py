@@ -1,8 +1,8 @@
 """Rejoin: a fenced server is powered on, recognised, watched for a while and only then trusted with VMs again.
 
 The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the
-node can run, so neither virt-handler nor replica storage could come back. The operator's own NoSchedule taint and the
-cordon stay until the node has been stable for as long as the pair's spec asks.
+node can run, so neither virt-handler nor replica storage could come back. The cordon, which daemons tolerate, stays
+until the node has been stable for as long as the pair's spec asks.
 """
 
 from __future__ import annotations
