@@ -59,6 +59,8 @@ async def _install(target: Path) -> None:
 
 
 async def _go_version(go: Path) -> tuple[int, ...]:
+    if not go.exists():
+        return (0, 0)
     process = await asyncio.create_subprocess_exec(
         go, "env", "GOVERSION", env=go_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )

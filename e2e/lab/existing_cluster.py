@@ -8,7 +8,7 @@ from e2e.controlplane import Api
 from e2e.controlplane.build import ensure_program
 from e2e.controlplane.kubeconfig import cluster_of, service_account_token, write_kubeconfig
 from e2e.controlplane.processes import Processes
-from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT, install_chart
+from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT, install_chart, until_served
 from e2e.lab.operator_process import OperatorProcess
 from e2e.lab.state import LabError
 
@@ -22,6 +22,7 @@ async def run_operator() -> int:
         directory = Path(scratch)
         await install_chart(await ensure_program("helm"), Path(kubeconfig), directory)
         async with await Api.from_kubeconfig(Path(kubeconfig)) as api:
+            await until_served(api)
             credentials = await service_account_token(api, NAMESPACE, SERVICE_ACCOUNT)
         own = write_kubeconfig(directory / "kubeconfig", cluster_of(Path(kubeconfig)), SERVICE_ACCOUNT, credentials)
         operator = OperatorProcess(0, own, Processes(directory))

@@ -5,7 +5,7 @@ import base64
 import os
 from pathlib import Path
 
-from e2e.controlplane import Api, ApiError
+from e2e.controlplane import Api, ApiError, wait_until
 from e2e.controlplane.build import REPOSITORY
 from e2e.hardware import Bmc
 from e2e.lab.state import LabError
@@ -14,6 +14,7 @@ CHART = REPOSITORY / "helm" / "avance"
 NAMESPACE = "avance-system"
 RELEASE = "avance"
 SERVICE_ACCOUNT = "avance"
+KINDS = ("avancepairs", "protectedvms", "avanceactions")
 
 
 async def install_chart(helm: Path, kubeconfig: Path, scratch: Path) -> None:
@@ -27,6 +28,20 @@ async def install_chart(helm: Path, kubeconfig: Path, scratch: Path) -> None:
     output, _ = await process.communicate()
     if process.returncode:
         raise LabError(f"helm could not install {CHART}:\n{output.decode().strip()}")
+
+
+async def until_served(api: Api) -> None:
+    """Awaits that the API server serves the three kinds: for a moment after their creation it answers 404 and 429."""
+
+    async def served() -> bool:
+        try:
+            for kind in KINDS:
+                await api.get(f"/apis/avance.dev/v1alpha1/{kind}")
+        except ApiError:
+            return False
+        return True
+
+    await wait_until(served, 30, "the API server serves avance.dev/v1alpha1")
 
 
 async def create_bmc_secrets(api: Api, bmcs: dict[str, Bmc]) -> None:
