@@ -11,7 +11,7 @@ from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import PairView, VmView
 
 ORPHAN_SECONDS = 5.0
-"""A kubelet that has been in contact for this long since a launcher pod vanished has ended what was left of it."""
+"""What a kubelet in contact with the API needs, at most, to end a guest whose launcher pod has vanished."""
 
 
 def why_not_start(view: PairView, vm: VmView, now: float) -> str:
@@ -42,17 +42,18 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     if verdict.life is not Life.ALIVE:
         return f"it may still run on {node_name}: {verdict.because}"
     if _vanished_unheard(view, vm, node_name, now):
-        return f"its launcher pod on {node_name} vanished and the kubelet there has not been heard since"
+        return f"its launcher pod on {node_name} vanished and the kubelet there may not have ended it yet"
     return ""
 
 
 def _vanished_unheard(view: PairView, vm: VmView, node_name: str, now: float) -> bool:
     """Its pod was removed from the API before it reported an end, and the kubelet may not have noticed yet.
 
-    Heard at all is not enough: a kubelet that has only just come back needs the time as well.
+    To have been heard since is not enough: a kubelet that has only just come back needs its time as well.
     """
     instance, node = vm.instance, view.node(node_name)
     if instance is None or node is None or instance.node != node_name or instance.ended_at is None:
         return False
     reported = any(pod.final and pod.instance_uid == instance.uid for pod in view.pods_of(vm.key))
-    return not reported and now < max(node.heard_at, instance.ended_at) + ORPHAN_SECONDS
+    heard_since = node.heard_at >= instance.ended_at + ORPHAN_SECONDS
+    return not reported and not (heard_since and now >= node.heard_at + ORPHAN_SECONDS)

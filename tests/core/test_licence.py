@@ -1,0 +1,100 @@
+"""No start without the proof that the last instance has ended."""
+
+from dataclasses import replace
+
+import pytest
+
+from avance.core.licence import ORPHAN_SECONDS, why_not_start
+from avance.core.model import ActionType, PairView, VmPhase, VmView
+from tests.core.views import NOW, action, ended, evidence, launcher, node, pair, reads, running
+
+
+def licence(view: PairView, vm: VmView, now: float = NOW) -> str:
+    return why_not_start(replace(view, vms=(vm,)), vm, now)
+
+
+def test_a_vm_whose_end_a_live_kubelet_reported_may_be_started() -> None:
+    vm = ended()
+    assert licence(pair(pods=(launcher(vm, phase="Succeeded"),)), vm) == ""
+
+
+def test_a_vm_that_never_ran_may_be_started() -> None:
+    vm = replace(running(), instance=None, last_node="")
+    assert licence(pair(), vm) == ""
+
+
+@pytest.mark.parametrize("phase", [phase for phase in VmPhase if not phase.final])
+def test_an_instance_that_is_not_final_forbids_a_start(phase: VmPhase) -> None:
+    vm = ended(phase=phase)
+    assert f"an instance of it is {phase}" in licence(pair(), vm)
+
+
+@pytest.mark.parametrize("on", ["node-a", "node-b", ""])
+@pytest.mark.parametrize("phase", ["Pending", "Running", "Unknown"])
+def test_a_launcher_pod_that_has_not_ended_forbids_a_start(on: str, phase: str) -> None:
+    vm = ended()
+    assert "has not ended" in licence(pair(pods=(launcher(vm, on=on, phase=phase),)), vm)
+
+
+def test_a_node_that_left_the_cluster_proves_nothing() -> None:
+    vm = replace(ended(on="node-c"), last_node="node-c")
+    assert "node-c, where it ran last, is not in the cluster" in licence(pair(), vm)
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        node(heard_at=NOW - 60),
+        node(heard_at=NOW - 60, ready="Unknown"),
+        node(heard_at=NOW - 60, power=reads("Off")),
+    ],
+    ids=["silent", "not ready", "its BMC reads Off"],
+)
+def test_a_node_that_is_not_known_to_live_forbids_a_start(a: object) -> None:
+    vm = ended(at=NOW - 120)
+    assert "it may still run on node-a" in licence(pair(a, pods=(launcher(vm, phase="Failed"),)), vm)  # type: ignore[arg-type]
+
+
+def test_evidence_for_the_node_is_the_licence() -> None:
+    a = node(heard_at=NOW - 60)
+    fence = action(ActionType.FENCE, "node-a", evidence=evidence(a))
+    assert licence(pair(a, actions=(fence,)), ended()) == ""
+
+
+@pytest.mark.parametrize("field", ["boot_id", "heartbeat"])
+def test_evidence_that_the_node_has_outlived_is_none(field: str) -> None:
+    a = node(heard_at=NOW - 60)
+    fence = action(ActionType.FENCE, "node-a", evidence=replace(evidence(a), **{field: "an earlier one"}))
+    assert licence(pair(a, actions=(fence,)), ended()) != ""
+
+
+def test_evidence_for_one_node_does_not_cover_the_other_one_that_it_may_run_on() -> None:
+    a, b = node("node-a", heard_at=NOW - 60), node("node-b", heard_at=NOW - 60)
+    vm = replace(ended(on="node-a"), last_node="node-b")
+    fence = action(ActionType.FENCE, "node-a", evidence=evidence(a))
+    assert "it may still run on node-b" in licence(pair(a, b, actions=(fence,)), vm)
+
+
+@pytest.mark.parametrize(
+    ("vanished", "heard", "allowed"),
+    [
+        (60.0, 30.0, True),
+        (60.0, 60 - ORPHAN_SECONDS, True),
+        (60.0, 60 - ORPHAN_SECONDS + 0.1, False),
+        (2.0, 1.0, False),
+        (4.0, 9.0, False),
+        (60.0, 0.5, False),
+        (60.0, ORPHAN_SECONDS - 0.1, False),
+        (60.0, ORPHAN_SECONDS, True),
+    ],
+    ids=[
+        "in contact long since", "for just long enough", "not for long enough after it vanished", "only just vanished",
+        "not heard since it vanished", "heard again only now", "back for a moment", "back for just long enough",
+    ],
+)  # fmt: skip
+def test_a_pod_that_vanished_is_believed_only_after_its_kubelet_had_time(
+    vanished: float, heard: float, allowed: bool
+) -> None:
+    """Both in seconds before now: somebody force-deleted the pod, and the guest may still run."""
+    view = pair(node(heard_at=NOW - heard))
+    assert (licence(view, ended(at=NOW - vanished)) == "") is allowed
