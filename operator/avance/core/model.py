@@ -281,6 +281,8 @@ class PairView:
     pods: tuple[PodView, ...] = ()
     actions: tuple[ActionView, ...] = ()
     policy: PairPolicy = field(default_factory=PairPolicy)
+    rivals: tuple[str, ...] = ()
+    """Other pairs whose selectors match a node of this one."""
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

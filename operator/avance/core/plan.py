@@ -14,6 +14,7 @@ from avance.core.effects import ApplyVm
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
 from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
 from avance.core.progress import Progress
 from avance.core.requests import settle
@@ -56,7 +57,7 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
     """The intents of all rules, less those for a node or VM that something is being done to already."""
     chosen: dict[tuple[str, bool], Intent] = {}
     later: list[float] = []
-    if len(view.nodes) != 2:
+    if any(why_no_pair(view)):
         return (), later
     for rule in RULES:
         for answer in rule(view, now):
@@ -72,6 +73,8 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
 
 
 def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm]:
+    if any(why_no_pair(view)):
+        return
     for vm in view.vms:
         if view.open_action(vm.key) is not None or any(not migration.final for migration in vm.migrations):
             continue

@@ -14,6 +14,7 @@ from avance.core.fitness import private_link_up, total, why_not_serve
 from avance.core.health import HealthScore, score
 from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, Resources, VmPhase, VmView
+from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.power import same_system
 
@@ -83,13 +84,13 @@ def report(view: PairView, now: float) -> PairReport:
 
 
 def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
-    names = ", ".join(node.name for node in view.nodes) or "none"
-    if len(view.nodes) != 2:
-        message = f"the node selector matches {len(view.nodes)} nodes ({names}): give its labels to exactly two"
+    reason, message = why_no_pair(view)
+    if reason:
         for type_ in ("Ready", "Redundant", "FailoverReady"):
-            yield Condition(type_, False, "NotTwoNodes", message)
-        yield Condition("PrivateLinkHealthy", None, "NotTwoNodes", message)
+            yield Condition(type_, False, reason, message)
+        yield Condition("PrivateLinkHealthy", None, reason, message)
         return
+    names = " and ".join(node.name for node in view.nodes)
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
     yield _answer("Redundant", "NotRedundant", _why_not_redundant(view, now), "either server can be lost")
     yield _answer("FailoverReady", "Blocked", _why_not_failover_ready(view, now), "a crash now would be survived")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from avance.core.power import PowerReading
 from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
+from avance.kube.errors import ApiError
 from avance.kube.lease import LeaderLease, LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS
 from avance.operator.actions import ActionLog
@@ -18,6 +19,7 @@ from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
+from avance.operator.orphans import tell_orphans
 from avance.operator.pair_loop import PairLoop
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
@@ -85,6 +87,7 @@ class Leading:
             for pair in [obj["metadata"]["name"] for obj in self._store.all(AVANCE_PAIRS)]:
                 if pair not in self._loops or self._loops[pair][1].done():
                     self._start_loop(pair, journal)
+            await self._tell_orphans()
             waiting = asyncio.create_task(self._new_pair.wait())
             loops = {task for _, task in self._loops.values() if not task.done()}
             await asyncio.wait({waiting, *loops}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,6 +96,13 @@ class Leading:
                 if task.done():
                     del self._loops[name]
                     task.result()
+
+    async def _tell_orphans(self) -> None:
+        try:
+            async with self._lease.guard():
+                await tell_orphans(self._kube, self._store, self._clock)
+        except ApiError as error:
+            log.warning("could not tell a VM or action that its pair is missing: %s", error)
 
     def _start_loop(self, pair: str, journal: Journal) -> None:
         loop = PairLoop(

@@ -27,7 +27,7 @@ from avance.core.model import (
 )
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
-from avance.kube.resources import LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
+from avance.kube.resources import AVANCE_PAIRS, LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.overlay import holds
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
@@ -86,7 +86,16 @@ class Observer:
             pods=tuple(pod for vm in vms for pod in self._pods(vm.key)),
             actions=self._actions.of_pair(pair.metadata.name),
             policy=policy,
+            rivals=tuple(sorted({rival for node in nodes for rival in self._pairs_of(node)} - {pair.metadata.name})),
         )
+
+    def _pairs_of(self, node: Object) -> Iterator[str]:
+        """Pairs whose selectors match a node."""
+        labels = (node["metadata"].get("labels") or {}).items()
+        for key, value in labels:
+            for pair in self._store.members(AVANCE_PAIRS, f"{key}={value}"):
+                if pair["spec"]["nodeSelector"].items() <= labels:
+                    yield pair["metadata"]["name"]
 
     def _node(self, pair: str, node: Object, health: HealthPolicy, fenceable: set[str]) -> NodeView:
         name, spec, status = node["metadata"]["name"], node.get("spec", {}), node.get("status", {})
