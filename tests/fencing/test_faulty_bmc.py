@@ -111,6 +111,28 @@ async def test_a_bmc_that_hangs(bmc: FaultyBMC, agents: Agents) -> None:
     assert bmc.resets == []
 
 
+async def test_giving_up_one_request_leaves_the_others_alone(bmc: FaultyBMC, agents: Agents) -> None:
+    bmc.get_hangs = "/"
+    agent = agents(bmc.address)
+    first = asyncio.create_task(agent.status())
+    second = asyncio.create_task(agent.status())
+    assert await asyncio.to_thread(bmc.hanging.wait, 10)
+    bmc.get_hangs = ""
+    first.cancel()
+    assert (await second).state == "On"
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_the_uuid_is_checked_on_the_very_connection_that_switches(bmc: FaultyBMC, agents: Agents) -> None:
+    agent = agents(bmc.address)
+    assert (await agent.status()).system_uuid == UUID_A
+    bmc.system["UUID"] = UUID_B  # the cables were exchanged since
+    with pytest.raises(FencingError, match="nothing was sent"):
+        await agent.off(UUID_A)
+    assert bmc.resets == []
+
+
 async def test_a_bmc_that_trickles(bmc: FaultyBMC, agents: Agents) -> None:
     bmc.get_trickles = True
     reading = await agents(bmc.address, request_timeout=0.3).status()

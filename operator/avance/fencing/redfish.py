@@ -56,6 +56,7 @@ class RedfishAgent:
         self._verify: bool | str = (self._ca_file or _system_cas()) if verify_tls else False
         self._timeout = request_timeout
         self._thread = _new_thread()
+        self._one_at_a_time = asyncio.Lock()
         self._http: _Connector | None = None
         self._system: System | None = None
 
@@ -63,7 +64,7 @@ class RedfishAgent:
         """See `FenceAgent.status`; one request once the connection is known."""
         observed_at = self._clock()
         try:
-            answer = await self._read_system()
+            answer = (await self._read()).json
         except FencingError as error:
             return PowerReading("", "", observed_at, str(error), self._address)
         state, uuid = answer.get("PowerState"), answer.get("UUID")
@@ -73,13 +74,7 @@ class RedfishAgent:
                 f"The BMC at {self._address} reports the power state {state!r}: it may still be starting. "
                 "If this lasts, reset the BMC or check that systemPath names a computer system."
             )
-        return PowerReading(
-            state if isinstance(state, str) else "",
-            uuid if isinstance(uuid, str) else "",
-            observed_at,
-            error_text,
-            self._address,
-        )
+        return PowerReading(_word(state), _word(uuid), observed_at, error_text, self._address)
 
     async def off(self, expected_system_uuid: str) -> None:
         """See `FenceAgent.off`: ForceOff, unless it is off already."""
@@ -97,51 +92,46 @@ class RedfishAgent:
             Path(self._ca_file).unlink(missing_ok=True)
 
     async def _switch(self, reset: sushy.ResetType, wanted: str, expected_system_uuid: str) -> None:
-        if await self._reads(wanted, expected_system_uuid):
+        system = await self._read_expected(expected_system_uuid)
+        if system.json.get("PowerState") == wanted:
             return
-        system = await self._connected()
         try:
             await self._run(lambda: system.reset_system(reset))
         except FencingError:
             # Several BMCs refuse to switch off what went off by itself meanwhile, and some act, yet answer an error.
-            if not await self._reads(wanted, expected_system_uuid):
+            system = await self._read_expected(expected_system_uuid)
+            if system.json.get("PowerState") != wanted:
                 raise
 
-    async def _reads(self, wanted: str, expected_system_uuid: str) -> bool:
-        """Whether the expected system is in the wanted state; raises FencingError unless the BMC speaks of it."""
-        reading = await self.status()
-        # A null state doesn't hinder: a power command may be just what the BMC needs. An unreadable BMC does.
-        if reading.error and not reading.system_uuid:
-            raise FencingError(reading.error)
-        if not same_system(reading.system_uuid, expected_system_uuid):
+    async def _read_expected(self, expected_system_uuid: str) -> System:
+        """The system, fresh; raises FencingError if it isn't the expected one, or doesn't say which it is."""
+        system = await self._read()
+        uuid = _word(system.json.get("UUID"))
+        if not same_system(uuid, expected_system_uuid):
             raise FencingError(
-                f"The BMC at {self._address} controls the system {reading.system_uuid or 'without a UUID'}, but the "
-                f"node's systemUUID is {expected_system_uuid or 'unknown'}: nothing was sent. Correct the fencing "
-                "address (or systemPath) of this node; two entries may be exchanged."
+                f"The BMC at {self._address} controls the system {uuid or 'without a UUID'}, but the node's systemUUID "
+                f"is {expected_system_uuid or 'unknown'}: nothing was sent. Correct the fencing address (or "
+                "systemPath) of this node; two entries may be exchanged."
             )
-        return reading.state == wanted and not reading.error
+        return system
 
-    async def _read_system(self) -> dict[str, Any]:
-        """The computer system's JSON, fresh."""
+    async def _read(self) -> System:
+        """The system with its JSON as it is now: one request, or up to three on a new connection."""
         known = self._system
-        system = await self._connected()
-        if known is not None:
+        if known is None:
+            self._http, system = await self._run(self._connect)
+            self._system = system
+        else:
             await self._run(known.refresh)
-        answer = system.json
-        if not isinstance(answer, dict):
+            system = known
+        if not isinstance(system.json, dict):
             raise FencingError(explain(TypeError("not a JSON object"), self._address, self._timeout))
-        return answer
+        return system
 
-    async def _connected(self) -> System:
-        """The system at the end of a connection that works or is new; a new one has just been read."""
-        if self._system is None:
-            self._system = await self._run(self._connect)
-        return self._system
-
-    def _connect(self) -> System:
-        """Runs in the agent's thread; at most three requests."""
+    def _connect(self) -> tuple[_Connector, System]:
+        """Runs in the agent's thread."""
         # One attempt per request: 0 would mean sushy's own default of three, and a delay of 0 its two seconds.
-        http = self._http = _Connector(
+        http = _Connector(
             self._address,
             verify=self._verify,
             server_side_retries=1,
@@ -151,17 +141,24 @@ class RedfishAgent:
         )
         root = sushy.Sushy(self._address, auth=auth.BasicAuth(self._username, self._password), connector=http)
         if self._system_path:
-            return root.get_system(self._system_path)
+            return http, root.get_system(self._system_path)
         systems = root.get_system_collection().members_identities
         if len(systems) != 1:
             raise FencingError(
                 f"The BMC at {self._address} lists {len(systems)} systems ({', '.join(systems) or 'none'}): "
                 "set systemPath of this node's fencing entry to the right one."
             )
-        return root.get_system(systems[0])
+        return http, root.get_system(systems[0])
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """`work` in the agent's thread, for at most two request time-outs; every failure becomes a FencingError."""
+        """`work` in the agent's thread, for at most two request time-outs; every failure becomes a FencingError.
+
+        One at a time: what waits here is not in the thread's queue, so giving one up doesn't cancel another.
+        """
+        async with self._one_at_a_time:
+            return await self._run_now(work)
+
+    async def _run_now(self, work: Callable[[], T]) -> T:
         limit = 2 * self._timeout
         try:
             async with asyncio.timeout(limit):
@@ -184,10 +181,10 @@ class RedfishAgent:
             raise FencingError(explain(error, self._address, self._timeout)) from error
 
     def _give_up(self) -> None:
-        """Leave a thread that may be stuck to itself. What waits behind it never starts, and it sends no command."""
+        """Leave a thread that may be stuck to itself; should it ever go on, it sends no power command."""
         if self._http is not None:
             self._http.given_up = True
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=False)
         self._thread = _new_thread()
         self._http = self._system = None
 
@@ -201,6 +198,11 @@ class _Connector(connector.Connector):  # type: ignore[misc]
         if self.given_up:
             raise FencingError("The power command was given up before it was sent: try again.")
         return super().post(*args, **kwargs)
+
+
+def _word(value: object) -> str:
+    """What should be a string of the BMC's answer; empty if it isn't one."""
+    return value if isinstance(value, str) else ""
 
 
 def _new_thread() -> ThreadPoolExecutor:
