@@ -103,11 +103,13 @@ async def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(status, indent=1))
         return 0
-    table = Table("node", "power", "kernel", "network", "BMC", "failed", box=None)
+    table = Table("node", "power", "kernel", "network", "BMC", box=None)
     for node, facts in status["nodes"].items():
-        failed = "\n".join(facts["failed"]) or "-"
-        table.add_row(node, facts["power"], facts["kernel"], facts["network"], facts["bmc"], failed)
+        table.add_row(node, facts["power"], facts["kernel"], facts["network"], facts["bmc"])
     _console.print(table)
+    for node, facts in status["nodes"].items():
+        for fault in facts["failed"]:
+            _console.print(f"{node}: {fault}", markup=False)
     _console.print(f"private link: {status['private_link']}")
     for operator, pid in status["operators"].items():
         _console.print(f"operator {operator}: {f'pid {pid}' if pid else 'not running'}")

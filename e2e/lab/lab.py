@@ -4,6 +4,7 @@ Composes control plane, hardware, KubeVirt stand-in, chart and operators in that
 methods through a daemon; tests use `async with Lab("name") as lab`.
 """
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -77,8 +78,7 @@ class Lab:
 
     async def stop(self) -> None:
         """Ends everything in the opposite order. Logs stay in the state directory."""
-        for operator in self.operators.values():
-            await operator.stop()
+        await asyncio.gather(*(operator.stop() for operator in self.operators.values()))
         while self._started:
             await self._started.pop().stop()
 
