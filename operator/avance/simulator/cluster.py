@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.model import Resources
 from avance.simulator.objects import Api, Condition, NodeObject, Pod
@@ -25,6 +23,7 @@ class Cluster:
         self.world = world
         self._labelled_at: dict[str, float] = {}
         self._connected: dict[str, bool] = {}
+        self._reported: dict[str, dict[str, str]] = {}
 
     def tick(self, now: float) -> None:
         for server in self.world.servers.values():
@@ -60,25 +59,31 @@ class Cluster:
             self.api.change(self.api.nodes, server.name, vms_label=True)
 
     def _detectors(self, server: Server, now: float) -> None:
-        problems: dict[str, list[str]] = {}
-        for (condition, _), message in server.broken.items():
-            problems.setdefault(condition, []).append(message)
-        if not server.public_link:
-            problems.setdefault("PublicNetworkProblem", []).append("component=bond0 state=down detail=no carrier")
-        if not self.world.carrier(server.name):
-            problems["PrivateLinkProblem"] = ["component=private-link state=down detail=no carrier"]
-        if not self.world.hears(server.name):
-            problems[PEER_UNREACHABLE] = ["the other server answers on no path"]
-        node = self.api.nodes[server.name]
-        reported: Mapping[str, Condition] = node.conditions
-        conditions = dict(reported)
-        for type_ in {*problems, *reported, PEER_UNREACHABLE}:
-            status, message = ("True", "; ".join(problems[type_])) if type_ in problems else ("False", "")
-            known = reported.get(type_)
-            if known is None or (known.status, known.message) != (status, message):
-                since = known.since if known and known.status == status else now
-                conditions[type_] = Condition(status, since, message)
+        problems = self._problems(server)
+        if self._reported.get(server.name) == problems:
+            return
+        self._reported[server.name] = problems
+        known = self.api.nodes[server.name].conditions
+        conditions = dict(known)
+        for type_ in {*problems, *known}:
+            status, message = ("True", problems[type_]) if type_ in problems else ("False", "")
+            before = known.get(type_)
+            since = before.since if before is not None and before.status == status else now
+            conditions[type_] = Condition(status, since, message)
         self.api.change(self.api.nodes, server.name, conditions=conditions)
+
+    def _problems(self, server: Server) -> dict[str, str]:
+        """What is wrong as the detectors of a server see it: condition to message."""
+        messages: dict[str, list[str]] = {}
+        for (condition, _), message in server.broken.items():
+            messages.setdefault(condition, []).append(message)
+        if not server.public_link:
+            messages["PublicNetworkProblem"] = ["component=bond0 state=down detail=no carrier"]
+        if not self.world.carrier(server.name):
+            messages["PrivateLinkProblem"] = ["component=private-link state=down detail=no carrier"]
+        if not self.world.hears(server.name):
+            messages[PEER_UNREACHABLE] = ["the other server answers on no path"]
+        return {condition: "; ".join(parts) for condition, parts in messages.items()}
 
     def _node_lifecycle(self, node: NodeObject, now: float) -> None:
         if node.ready == "True" and now - node.renewed_at > GRACE_SECONDS:

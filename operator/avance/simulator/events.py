@@ -161,9 +161,9 @@ def not_migratable(sim: Simulation, vm: str) -> None:
 # ── people ──
 
 
-@EVENTS.says("the spec of {vm} says running: (?P<running>true|false)")
-def set_running(sim: Simulation, vm: str, running: str) -> None:
-    sim.api.change(sim.api.vms, vm, should_run=running == "true")
+@EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")
+def set_running(sim: Simulation, vm: str, off: str = "") -> None:
+    sim.api.change(sim.api.vms, vm, should_run=not off)
 
 
 @EVENTS.says("somebody evicts {vm}")
@@ -217,12 +217,12 @@ def stop_operator(sim: Simulation, again: str = "") -> None:
 
 
 @EVENTS.says("the operator will be killed (?P<when>before|after) its next {type}")
-def kill_at_effect(sim: Simulation, when: str, type: str) -> None:  # noqa: A002 - the gap's name
+def kill_at_effect(sim: Simulation, when: str, type: str) -> None:
     _kill_at(sim, f"{when} {type}")
 
 
 @EVENTS.says("the operator will be killed when it records a {type}")
-def kill_at_record(sim: Simulation, type: str) -> None:  # noqa: A002
+def kill_at_record(sim: Simulation, type: str) -> None:
     _kill_at(sim, f"record {type}")
 
 

@@ -119,7 +119,7 @@ _OUTCOME = r"(?: that (?P<outcome>succeeded|failed|was cancelled|were cancelled|
 
 
 @EXPECTATIONS.says(rf"there (?:is|are) {{number}} {{type}} actions?(?: on (?P<target>[\w-]+))?{_OUTCOME}")
-def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: str = "") -> bool:  # noqa: A002
+def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: str = "") -> bool:
     if type not in set(ActionType):
         raise NotUnderstood(f"{type} is no type of action; these are: {', '.join(ActionType)}")
     found = [

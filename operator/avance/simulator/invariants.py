@@ -104,8 +104,8 @@ def belongs_to_a_record(records: Records, action: ActionView | None, effect: Eff
 def start_has_evidence(world: World, api: Api, records: Records, vm: str, instance_uid: str) -> Iterator[str]:
     """No start without proof, for every node that could still run the VM, that it does not."""
     live = api.instances.get(vm)
-    if live is not None and live.uid == instance_uid and not live.phase.final:
-        return  # a restart of a running guest: KubeVirt ends it first
+    if (live.uid if live else "") != instance_uid or (live is not None and not live.phase.final):
+        return  # not carried out, or the restart of a running guest, which KubeVirt ends first
     for guest in world.ledger:
         if guest.vm != vm or guest.end_known:
             continue

@@ -145,11 +145,11 @@ class Api:
     def change(self, shelf: dict[str, Object], key: str, **fields: Any) -> Object:
         """Write some fields of an object; a write that says nothing new changes no version."""
         old = shelf[key]
-        new = replace(old, **fields)  # type: ignore[type-var]
-        if new != old:
-            shelf[key] = new
-            self.version += 1
-        return new
+        if all(getattr(old, name) == value for name, value in fields.items()):
+            return old
+        shelf[key] = replace(old, **fields)  # type: ignore[type-var]
+        self.version += 1
+        return shelf[key]
 
     def put(self, shelf: dict[str, Object], key: str, obj: Object) -> None:
         shelf[key] = obj

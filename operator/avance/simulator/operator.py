@@ -37,7 +37,7 @@ from avance.simulator.records import Records
 from avance.simulator.world import World
 
 
-class Killed(Exception):  # noqa: N818 - what happened, not an error
+class Killed(Exception):
     """The operator's process ended."""
 
 

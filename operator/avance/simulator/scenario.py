@@ -151,12 +151,12 @@ def _servers(entries: Any) -> Iterator[tuple[str, Resources, float]]:
 
 def _guests(entries: Any, first_server: str) -> Iterator[Guest]:
     for entry in entries or [{"name": "web"}, {"name": "db"}, {"name": "mail"}]:
-        unknown = entry.keys() - {"name", "priority", "cores", "memory", "prefers", "on", "running"}
+        unknown = entry.keys() - {"name", "priority", "cores", "memory", "prefers", "runs on", "running"}
         if unknown:
             raise ScenarioError(
-                f"a VM has no {sorted(unknown)[0]}; it has: name, priority, cores, memory, prefers, on, running"
+                f"a VM has no {sorted(unknown)[0]}; it has: name, priority, cores, memory, prefers, runs on, running"
             )
-        on = entry.get("on", first_server)
+        on = entry.get("runs on", first_server)
         vm = VmObject(
             "default",
             entry["name"],

@@ -23,7 +23,7 @@ GAPS = {
 Meaning = TypeVar("Meaning", bound=Callable[..., object])
 
 
-class NotUnderstood(ValueError):  # noqa: N818 - what happened, not an error of ours
+class NotUnderstood(ValueError):
     """A sentence that is not in the language; says which one is closest."""
 
 
