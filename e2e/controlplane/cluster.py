@@ -150,6 +150,9 @@ class ControlPlane:
             f"--service-account-private-key-file={self._pki / 'service-account.key'}",
             f"--root-ca-file={self.ca.certificate}",
             "--use-service-account-credentials=true",
+            # Each of its controllers makes itself a ServiceAccount and a token at the start: 5 s at the default rate.
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
         )
 
     async def _start_scheduler(self) -> None:
