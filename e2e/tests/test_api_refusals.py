@@ -17,7 +17,7 @@ from avance.api.base import Resource
 from avance.api.meta import format_time, parse_quantity, parse_time
 from e2e.controlplane import Api, ApiError, ControlPlane, ensure_binaries, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 CRDS = Path(__file__).parents[2] / "crds"
 CASES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
@@ -25,7 +25,7 @@ KIND = {kind.names.kind: kind for kind in KINDS}
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """An API server that knows the three kinds."""
     plane = ControlPlane(tmp_path_factory.mktemp("control-plane"), await ensure_binaries())

@@ -11,7 +11,7 @@ import pytest_asyncio
 from e2e.controlplane import Api, ApiError, ControlPlane, ensure_binaries, wait_until
 from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:avance"
 ACTIONS = "/apis/avance.dev/v1alpha1/avanceactions"
@@ -32,7 +32,7 @@ class Cluster:
         return await asyncio.to_thread(self.helm.run, *arguments, "--namespace", NAMESPACE)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     binaries = await ensure_binaries()
     plane = ControlPlane(tmp_path_factory.mktemp("plane"), binaries)

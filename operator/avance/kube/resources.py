@@ -42,13 +42,11 @@ NODES = Resource("", "v1", "nodes", False, "Node")
 SECRETS = Resource("", "v1", "secrets", True, "Secret")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", True, "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", True, "Event")
-VOLUME_ATTACHMENTS = Resource("storage.k8s.io", "v1", "volumeattachments", False, "VolumeAttachment")
 
 AVANCE_PAIRS = Resource("avance.dev", "v1alpha1", "avancepairs", False, "AvancePair")
 PROTECTED_VMS = Resource("avance.dev", "v1alpha1", "protectedvms", True, "ProtectedVM")
 AVANCE_ACTIONS = Resource("avance.dev", "v1alpha1", "avanceactions", False, "AvanceAction")
 
-KUBEVIRTS = Resource("kubevirt.io", "v1", "kubevirts", True, "KubeVirt")
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", True, "VirtualMachine")
 VMIS = Resource("kubevirt.io", "v1", "virtualmachineinstances", True, "VirtualMachineInstance")
 MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", True, "VirtualMachineInstanceMigration")

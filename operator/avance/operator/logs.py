@@ -21,3 +21,5 @@ def set_up(log_format: str, level: int) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf").setLevel(max(level, logging.WARNING))
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
+    # What sushy reports as an error is a reading to us, told once and in a sentence.
+    logging.getLogger("sushy").setLevel(logging.CRITICAL)
