@@ -52,7 +52,7 @@ class Review:
             user=request["userInfo"].get("username", ""),
             namespace=request.get("namespace", ""),
             name=request.get("name", ""),
-            dry_run=bool(request.get("dryRun")),
+            dry_run=bool(request.get("dryRun")) or "All" in _body_dry_run(request.get("object") or {}),
             new=request.get("object") or {},
             old=request.get("oldObject"),
         )
@@ -61,6 +61,11 @@ class Review:
     def by_kubevirt(self) -> bool:
         """Whether one of KubeVirt's own accounts asks."""
         return self.user in KUBEVIRT_USERS
+
+
+def _body_dry_run(body: Object) -> list[str]:
+    """An Eviction may ask for a dry run in its body, too."""
+    return (body.get("deleteOptions") or {}).get("dryRun") or []
 
 
 Mutator = Callable[[Review], Object]

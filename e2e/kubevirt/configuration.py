@@ -33,7 +33,7 @@ class Timings:
     copy_base: float = 0.5
     copy_per_gib: float = 0.25
     socket_break: float = 0.06
-    kubelet_back: float = 1.0
+    kubelet_back: float = 2.0
     """From a boot or a healed partition to the kubelet's first reconciliation of its pods ..."""
     handler_back: float = 2.0
     """... and to virt-handler's first look at its VMIs and at stray QEMUs."""

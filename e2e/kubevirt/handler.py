@@ -141,11 +141,11 @@ class Handler:
     def _launchers(self, key: Key) -> list[Launcher]:
         return [launcher for launcher in self._kubelet.launchers.values() if launcher.vmi == key]
 
-    def _launcher(self, vmi: Object, incoming: bool | None = None) -> Launcher | None:
-        """The launcher that holds the VMI's guest here, or the one that waits for it."""
+    def _launcher(self, vmi: Object, pod: str = "") -> Launcher | None:
+        """The newest launcher of the VMI here that has not sent its guest away, or the one in that pod."""
         found = [one for one in self._launchers(key_of(vmi)) if one.vmi_uid == uid_of(vmi) and not one.migrated_away]
-        if incoming is not None:
-            found = [launcher for launcher in found if launcher.incoming == incoming]
+        if pod:
+            found = [launcher for launcher in found if launcher.pod[1] == pod]
         return found[-1] if found else None
 
     def _acknowledge(self, key: Key) -> None:
@@ -223,7 +223,7 @@ class Handler:
 
     def _start_stream(self, vmi: Object) -> None:
         state = vmi["status"]["migrationState"]
-        source = self._launcher(vmi, incoming=None)
+        source = self._launcher(vmi)
         target = self._target_guest(vmi)
         if source is None or source.guest is None or target is None:
             return self._fail(vmi, "source node reported migration failed")
@@ -245,7 +245,7 @@ class Handler:
 
     def _be_target(self, vmi: Object) -> None:
         state = vmi["status"]["migrationState"]
-        launcher = self._launcher(vmi, incoming=True)
+        launcher = self._launcher(vmi, pod=state["targetPod"])
         if launcher is None or vmi["status"]["nodeName"] == self.node:
             return
         if state.get("failed"):

@@ -9,7 +9,20 @@ from collections.abc import Callable
 from typing import Any
 
 from e2e.controlplane.client import STRATEGIC
-from e2e.kubevirt.api import POD, UNPAUSED_GATE, Key, Object, is_deleting, is_final, key_of, phase_of, timestamp, uid_of
+from e2e.kubevirt.api import (
+    DOMAIN_ANNOTATION,
+    POD,
+    UNPAUSED_GATE,
+    Key,
+    Object,
+    annotations_of,
+    is_deleting,
+    is_final,
+    key_of,
+    phase_of,
+    timestamp,
+    uid_of,
+)
 from e2e.kubevirt.conditions import is_true, set_condition
 from e2e.kubevirt.configuration import Timings
 from e2e.kubevirt.guests import Guests
@@ -40,8 +53,11 @@ class LauncherKubelet:
         for launcher in self.launchers.values():
             self.queue.add(launcher.pod)
         for pod in self._pods:
-            if pod["spec"].get("nodeName") == self.node:
+            if self._owns(pod):
                 self.queue.add(key_of(pod))
+
+    def _owns(self, pod: Object) -> bool:
+        return pod["spec"].get("nodeName") == self.node and DOMAIN_ANNOTATION in annotations_of(pod)
 
     def forget_all(self) -> None:
         """The node lost power."""
@@ -65,7 +81,7 @@ class LauncherKubelet:
             return
         pod = self._pods.get(key)
         self._kill_strays(key, uid_of(pod) if pod else "")
-        if pod is None or pod["spec"].get("nodeName") != self.node:
+        if pod is None or not self._owns(pod):
             return
         launcher = self.launchers.get(uid_of(pod))
         if is_deleting(pod):

@@ -111,8 +111,7 @@ class Lifecycle:
 
     async def _set_strategy(self, vm: Object, strategy: str) -> None:
         spec = {"runStrategy": strategy} if "runStrategy" in vm["spec"] else {"running": strategy == "Always"}
-        version = vm["metadata"]["resourceVersion"]
-        await self._client.patch(VM, key_of(vm), {"metadata": {"resourceVersion": version}, "spec": spec})
+        await self._client.patch(VM, key_of(vm), {"spec": spec})
         if (vm.get("status") or {}).get("startFailure"):
             await self._client.patch(VM, key_of(vm), {"status": {"startFailure": None}}, "status")
 
@@ -120,13 +119,10 @@ class Lifecycle:
         if requests_of(vm):
             message = "Internal error occurred: unable to complete request: stop/start already underway"
             raise SubresourceError(500, "InternalError", message)
-        version = vm["metadata"]["resourceVersion"]
         status: dict[str, Any] = {"stateChangeRequests": requests}
         if (vm.get("status") or {}).get("startFailure"):
             status["startFailure"] = None
-        await self._client.patch(
-            VM, key_of(vm), {"metadata": {"resourceVersion": version}, "status": status}, subresource="status"
-        )
+        await self._client.patch(VM, key_of(vm), {"status": status}, subresource="status")
 
 
 def _is_dry_run(body: dict[str, Any]) -> bool:

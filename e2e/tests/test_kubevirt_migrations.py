@@ -160,6 +160,7 @@ async def test_a_dead_target_fails_the_copy_and_blocks_the_next_one(lab: Lab) ->
     assert await _pod_phases(lab, "web") == ["Running", "Running"]
     assert await lab.condition("web", "Ready") == "True"
     await lab.migrate("web", "next", annotations={_UNSCHEDULABLE_TIMEOUT: "2"})
+    await lab.until(lambda: lab.migration_phase("next"), "Pending")
     await lab.holds(lambda: lab.migration_phase("next"), "Pending", 2)
     await lab.force_delete_pods_on(target)
     await lab.until(lambda: lab.migration_phase("next"), "Scheduling")
