@@ -23,15 +23,19 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         return _release(action, view, node)
     verdict = judge(view, node, now)
     if verdict.life is Life.ALIVE:
-        return _stand_down(node)
+        return _stand_down(action, node)
     if _still_open(action, node):
         return act("Close", f"closing {node.name} to scheduling: {verdict.because}", CloseNode(node.name))
     return _prove_off(action, view, node, now)
 
 
-def _stand_down(node: NodeView) -> Progress:
-    """It lives after all (a partition that healed, a slow API): nothing was released, so nothing is lost."""
-    if node.closed:
+def _stand_down(action: ActionView, node: NodeView) -> Progress:
+    """It lives after all (a partition that healed, a slow API): nothing was released, so nothing is lost.
+
+    Once closing it was ordered, opening it is too, even if the view does not show it closed yet.
+    """
+    ordered = action.started("Close") is not None and action.started("Reopen") is None
+    if node.closed or ordered:
         return act("Reopen", f"{node.name} is alive after all; opening it again", OpenNode(node.name))
     return cancel("Reopen", f"{node.name} is alive: a live server is not fenced")
 

@@ -7,11 +7,14 @@ until the node has been stable for as long as the pair's spec asks.
 
 from __future__ import annotations
 
-from avance.core.effects import ClearOutOfService, OpenNode, PowerOn
+from avance.core.effects import ClearOutOfService, OpenNode, PowerOff, PowerOn
 from avance.core.liveness import Life, judge, reads_off, standing_evidence
 from avance.core.model import ActionView, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, fail, succeed, wait
+
+BOOT_PATIENCE_SECONDS = 900.0
+"""Longer than a server with much memory takes to test it and boot."""
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -19,7 +22,7 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if node is None:
         return wait("AwaitBoot", f"{action.target} is not in the cluster; waiting for its kubelet to register")
     if standing_evidence(view, node.name):
-        return _power_on(view, node)
+        return _power_on(action, view, node, now)
     verdict = judge(view, node, now)
     if verdict.life is Life.DEAD:
         return fail("AwaitBoot", f"{node.name} died again before it had rejoined: {verdict.because}")
@@ -32,18 +35,34 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     return _stabilise(action, view, node, now)
 
 
-def _power_on(view: PairView, node: NodeView) -> Progress:
+def _power_on(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     if view.live_pods_on(node.name):
         return wait("PowerOn", f"{node.name} still holds launcher pods that must be given up before it boots")
     if node.power is None or node.power.error or not same_system(node.power.system_uuid, node.system_uuid):
         return wait("PowerOn", f"waiting for {node.name} to boot; its BMC gives no usable answer")
     if not reads_off(node):
-        return wait("AwaitBoot", f"{node.name} has power ({node.power.state}); waiting for its kubelet")
+        return _await_boot(action, view, node, node.power.state, now)
     if not view.policy.recovery.power_on:
         return wait(
             "PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)"
         )
     return act("PowerOn", f"switching {node.name} on", PowerOn(node.name, node.system_uuid))
+
+
+def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, now: float) -> Progress:
+    """A server that hangs while it boots gives no sign of its new life, so nothing else would ever help it.
+
+    One that the other server hears has booted: what it lacks no reboot brings back.
+    """
+    peer = view.peer(node.name)
+    heard = peer is not None and peer.hears_peer is True
+    waiting = action.step is not None and action.step.name == "AwaitBoot"
+    began = action.started("AwaitBoot") if waiting else None
+    give_up_at = (now if began is None else began) + BOOT_PATIENCE_SECONDS
+    if began is not None and now >= give_up_at and view.policy.recovery.power_on and not heard:
+        order = PowerOff(node.name, node.system_uuid)
+        return act("PowerCycle", f"{node.name} has not come up: switching it off to boot it once more", order)
+    return wait("AwaitBoot", f"{node.name} has power ({state}); waiting for its kubelet", look_at=give_up_at)
 
 
 def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
