@@ -7,6 +7,8 @@ from avance.core.licence import why_not_start
 from avance.core.model import ActionView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, fail, succeed, wait
 
+UNKNOWN_HINDRANCE = "nothing stands in its way that avance can see"
+
 
 def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
     """Next step until a new instance runs; the instance that the action is about counts as gone."""
@@ -21,8 +23,9 @@ def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Prog
         return succeed("Boot", f"{vm.key} runs on {instance.node}")
     deadline = _deadline(action, view, now)
     if now >= deadline:
-        return fail("Boot", f"{vm.key} did not come up in time: {_hindrance(view, vm)}")
-    return wait("Boot", f"{vm.key} is {instance.phase}: {_hindrance(view, vm)}", look_at=deadline)
+        return fail("Boot", f"{vm.key} did not come up in time: {_hindrance(view, vm) or UNKNOWN_HINDRANCE}")
+    hindrance = _hindrance(view, vm)
+    return wait("Boot", f"{vm.key} is {instance.phase}{hindrance and f': {hindrance}'}", look_at=deadline)
 
 
 def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
@@ -34,7 +37,7 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
         return act("Place", f"{vm.key} shall prefer {action.destination}", order)
     deadline = _deadline(action, view, now)
     if now >= deadline:
-        return fail("Start", f"KubeVirt did not start {vm.key} in time: {_hindrance(view, vm)}")
+        return fail("Start", f"KubeVirt did not start {vm.key} in time: {_hindrance(view, vm) or UNKNOWN_HINDRANCE}")
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
     return act("Start", f"starting {vm.key} on {action.destination or 'its node'}", start, look_at=deadline)
 
@@ -45,4 +48,4 @@ def _deadline(action: ActionView, view: PairView, now: float) -> float:
 
 def _hindrance(view: PairView, vm: VmView) -> str:
     unschedulable = next((pod.unschedulable for pod in view.pods_of(vm.key) if pod.unschedulable), "")
-    return vm.start_blocked or unschedulable or "nothing stands in its way that avance can see"
+    return vm.start_blocked or unschedulable

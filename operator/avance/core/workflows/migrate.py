@@ -15,7 +15,7 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         return cancel("Move", f"the instance of {action.target} that was to move is not running any more")
     ours = next((migration for migration in vm.migrations if migration.name == action.name), None)
     if instance.node == action.destination and (ours is None or ours.final):
-        return succeed("Move", f"{vm.key} runs on {action.destination}")
+        return succeed("Copy", f"{vm.key} runs on {action.destination}")
     return _begin(action, view, vm, now) if ours is None else _follow(action, view, vm, ours, now)
 
 
