@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from avance.core.components import ComponentKind
-from avance.core.liveness import Life, judge
+from avance.core.liveness import judge
 from avance.core.model import NodeView, PairView, Resources, VmView
 
 
 def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
     """Why a node takes no VMs at the moment, in words; empty when it does."""
     verdict = judge(view, node, now)
-    if verdict.life is not Life.ALIVE:
+    if verdict.doubted:
         return verdict.because
     if node.ready != "True":
         return f"{node.name} is not Ready"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from avance.core.model import ActionType, PairView
+from avance.core.model import ActionType, NodeView, PairView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,16 @@ class LookAgain:
 def incident_id(what: str, where: str, *occurrence: object) -> str:
     """`crash-node-b-1f0c77aa`: the same observation always gets the same id."""
     return f"{what}-{where}-{_digest(*occurrence)}"
+
+
+def crash_incident(node: NodeView) -> str:
+    """The id of the death that a node may have died now; another one once it has given a later sign of life."""
+    return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
+
+
+def crash_incident(node: NodeView) -> str:
+    """The crash that the node's last sign of life was followed by: the id is another one as soon as there is a later one."""
+    return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
 
 
 def intent(

@@ -21,6 +21,9 @@ OPINIONS_NEEDED = 2
 
 class Life(StrEnum):
     ALIVE = "Alive"
+    """It has given this operator a sign of life lately, and nobody holds it to be dead."""
+    UNHEARD = "Unheard"
+    """Nobody holds it to be dead, but this operator has only just begun to listen: it proves neither life nor death."""
     SUSPECT = "Suspect"
     """Somebody holds it to be dead, but not enough to act on."""
     DEAD = "Dead"
@@ -35,15 +38,21 @@ class Verdict:
     reconsider_at: float | None = None
     """When time alone could change the verdict."""
 
+    @property
+    def doubted(self) -> bool:
+        """Somebody holds it to be dead."""
+        return self.life in (Life.SUSPECT, Life.DEAD)
+
 
 def judge(view: PairView, node: NodeView, now: float) -> Verdict:
     """Weigh what the API, the other node and the BMC hold of one node."""
     opinions = tuple(_opinions(view, node, now))
     reconsider_at = _next_deadline(view, node, now)
     if not opinions:
-        return Verdict(Life.ALIVE, f"{node.name} is alive", reconsider_at)
+        life = Life.ALIVE if node.heard else Life.UNHEARD
+        return Verdict(life, f"{node.name} is alive" if node.heard else f"{node.name} was not heard yet", reconsider_at)
     heard = " and ".join(opinions)
-    doubt = _doubt(view, node, now)
+    doubt = doubt_about(view, node, now)
     if doubt:
         return Verdict(Life.SUSPECT, f"{heard}; but {doubt}", reconsider_at)
     if len(opinions) < OPINIONS_NEEDED:
@@ -90,7 +99,8 @@ def reads_off(node: NodeView) -> bool:
     return node.power is not None and node.power.is_off and same_system(node.power.system_uuid, node.system_uuid)
 
 
-def _doubt(view: PairView, node: NodeView, now: float) -> str:
+def doubt_about(view: PairView, node: NodeView, now: float) -> str:
+    """What speaks against holding a node to be dead, whoever says so; empty if nothing does."""
     peer = view.peer(node.name)
     if peer is None:
         return "there is no other node to compare it with"

@@ -39,7 +39,7 @@ class NodeView:
     ready: str
     """The Ready condition: `True`, `False`, `Unknown`, or empty when the kubelet has never reported."""
     heard_at: float
-    """When the operator last saw the node's Lease renewed; at an operator's start, the time of that start."""
+    """When the operator last saw a sign of life of the node; before the first one, when it began to listen."""
     heartbeat: str
     """The renewal time that the node itself wrote into its Lease: the name of its last sign of life."""
     boot_id: str
@@ -47,6 +47,8 @@ class NodeView:
     faults: tuple[Fault, ...] = ()
     hears_peer: bool | None = None
     """What this node's detector says of the other node: None without a detector, or when it cannot tell."""
+    heard: bool = True
+    """This operator has seen a sign of life of the node itself; what its predecessors saw proves nothing now."""
     peer_unreachable_since: float | None = None
     """When the operator first saw this node report that it hears its peer on no path; None otherwise."""
     cordoned: bool = False

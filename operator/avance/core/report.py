@@ -186,7 +186,7 @@ def _node_state(view: PairView, node: NodeView, now: float) -> str:
         return "Rejoining"
     if not node.ready:
         return "Unknown"
-    if judge(view, node, now).life is not Life.ALIVE:
+    if judge(view, node, now).doubted:
         return "Suspect"
     if why_not_serve(view, node, now):
         return "Closed"

@@ -43,6 +43,7 @@ class Observer:
             uid=f"uid-{node.name}",
             ready=node.ready,
             heard_at=self._heard_at(node, now),
+            heard=self._heard_at(node, now) != self._started_at,
             heartbeat=str(node.renewed_at),
             boot_id=node.boot_id,
             system_uuid=node.system_uuid,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.intents import Intent, LookAgain, crash_incident, intent
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, ActionView, PairView, VmView
 
@@ -22,7 +22,7 @@ def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookA
                 node.name,
                 reason="ServerCrash",
                 message=f"{node.name} is held to be dead: {verdict.because}",
-                incident=incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat),
+                incident=crash_incident(node),
             )
 
 

@@ -9,7 +9,9 @@ loud.
 from __future__ import annotations
 
 from avance.core.effects import CloseNode, DeletePod, MarkOutOfService, OpenNode, PowerOff
-from avance.core.liveness import Life, judge, reads_off, standing_evidence
+from avance.core.intents import crash_incident
+from avance.core.intents import crash_incident
+from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence
 from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
@@ -22,8 +24,10 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if action.evidence:
         return _release(action, view, node)
     verdict = judge(view, node, now)
-    if verdict.life is Life.ALIVE:
+    if verdict.life is Life.ALIVE and action.incident != crash_incident(node):
         return _stand_down(action, node)
+    if verdict.life is not Life.DEAD and crash_incident(node) != action.incident:
+        return wait("Close", f"{node.name} has given a sign of life since; watching it", verdict.reconsider_at)
     if _still_open(action, node):
         return act("Close", f"closing {node.name} to scheduling: {verdict.because}", CloseNode(node.name))
     return _prove_off(action, view, node, now)
@@ -58,6 +62,9 @@ def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -
         return wait("PowerOff", f"cannot tell whether {node.name} is off: {reading.error}")
     if not same_system(reading.system_uuid, node.system_uuid):
         return wait("PowerOff", _wrong_server(node, reading.source, reading.system_uuid))
+    doubt = doubt_about(view, node, now)
+    if not reads_off(node) and doubt:
+        return wait("Doubt", f"the power of {node.name} is not cut yet: {doubt}", look_at=now + 1)
     if not reads_off(node):
         order = PowerOff(node.name, node.system_uuid)
         return act("PowerOff", f"the BMC of {node.name} reads {reading.state or 'nothing'}: cutting its power", order)
