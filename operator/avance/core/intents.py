@@ -43,11 +43,6 @@ def crash_incident(node: NodeView) -> str:
     return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
 
 
-def crash_incident(node: NodeView) -> str:
-    """The crash that the node's last sign of life was followed by: the id is another one as soon as there is a later one."""
-    return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
-
-
 def intent(
     view: PairView,
     type_: ActionType,

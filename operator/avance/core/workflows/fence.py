@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from avance.core.effects import CloseNode, DeletePod, MarkOutOfService, OpenNode, PowerOff
 from avance.core.intents import crash_incident
-from avance.core.intents import crash_incident
 from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence
 from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
 from avance.core.power import same_system
