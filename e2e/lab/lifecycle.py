@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from e2e.controlplane import ensure_binaries
 from e2e.controlplane.build import REPOSITORY
@@ -32,12 +33,7 @@ async def up(name: str, options: LabOptions, say: Callable[[str], None]) -> LabR
     if previous is not None:
         (directory / "lab.json").unlink()
     directory.mkdir(parents=True, exist_ok=True)
-    log = directory / "daemon.log"
-    with log.open("wb") as output:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "e2e.lab.daemon", name, json.dumps(asdict(options))],
-            cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    daemon = _spawn_daemon(name, options, directory / "daemon.log")
     try:
         return await _until_ready(name, daemon, say)
     except BaseException:
@@ -45,6 +41,15 @@ async def up(name: str, options: LabOptions, say: Callable[[str], None]) -> LabR
             daemon.terminate()
         await asyncio.shield(asyncio.to_thread(daemon.wait))
         raise
+
+
+def _spawn_daemon(name: str, options: LabOptions, log: Path) -> "subprocess.Popen[bytes]":
+    """Outlives us, which a child of asyncio would not: its transport kills it when our event loop ends."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "e2e.lab.daemon", name, json.dumps(asdict(options))],
+            cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
 
 
 async def _until_ready(name: str, daemon: "subprocess.Popen[bytes]", say: Callable[[str], None]) -> LabRecord:

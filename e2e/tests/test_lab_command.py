@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -43,6 +44,7 @@ async def name(worker_id: str) -> AsyncIterator[str]:
     assert f"export KUBECONFIG={lab_directory(name)}/kubeconfig" in brought_up.output
     yield name
     await command("stop", "--name", name)
+    shutil.rmtree(lab_directory(name))
 
 
 async def test_kubectl_is_passed_through_with_its_options(name: str) -> None:
