@@ -52,8 +52,8 @@ async def _clean_up(stage: Stage, narrator: Narrator, keep: bool, well: bool) ->
         await stage.leave()
         narrator.say(f"The lab stays up: e2e/bin/lab status --name {stage.name}; e2e/bin/lab stop --name {stage.name}")
         return
-    await stage.tear_down(keep_logs=not well)
-    if not well:
+    was_up = await stage.tear_down(keep_logs=not well)
+    if was_up and not well:
         narrator.say(f"The lab is gone; its logs are in {lab_directory(stage.name) / 'logs'}")
 
 

@@ -76,14 +76,15 @@ class Stage:
         if self._api is not None:
             await self._api.close()
 
-    async def tear_down(self, keep_logs: bool) -> None:
-        """Ends the lab, if it came up, and removes what it kept on disk."""
+    async def tear_down(self, keep_logs: bool) -> bool:
+        """Ends the lab and removes what it kept on disk; False if it had never come up."""
         await self.leave()
         if self._record is None:
-            return
+            return False
         await lifecycle.stop(self.name)
         if not keep_logs:
             shutil.rmtree(lab_directory(self.name))
+        return True
 
 
 def require_free(name: str) -> None:

@@ -204,7 +204,7 @@ SUMMARY = Step(
     Show(tables.actions),
     Show(tables.downtime),
     Say(
-        "The operator cannot look into a dead server: it counts from its last sign of life, which can be 10 s before its end."
+        "The operator cannot look into a dead server: it counts from the last sign of life, up to 10 s before its end."
     ),
     Expect(
         Expectation("the pair is Redundant", 1, pair_is("Redundant")),
