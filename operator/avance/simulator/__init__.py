@@ -2,8 +2,8 @@
 
     world (what physically is) <──> cluster, kubevirt (what the API shows) ──> operator (the rules' shell) ──> back
 
-It proves rules, not timing: a tick is a quarter of a second, and the durations in it are typical, not measured. It knows
-the core and nothing else of the product.
+It proves rules, not timing: a tick is a quarter of a second, and the durations in it are typical, not measured. It
+knows the core and nothing else of the product.
 """
 
 from avance.simulator.cli import simulate

@@ -14,7 +14,7 @@ from avance.simulator.scenario import Result, ScenarioError, load, run
 def simulate(paths: Iterable[str | Path], json: bool = False) -> int:
     """Play scenario files and print what happened.
 
-    Returns 0 when all went as expected, 1 when an expectation or an invariant did not hold, 2 when a file is no scenario.
+    Returns 0 when all went as expected, 1 when an expectation or invariant did not hold, 2 when a file is no scenario.
     """
     status = 0
     for path in paths:

@@ -8,9 +8,9 @@ from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, Component
 from avance.core.model import ActionType
 from avance.simulator.live_migration import Trouble
 from avance.simulator.operator import Killed
-from avance.simulator.sentences import Language, NotUnderstood
+from avance.simulator.sentences import Language
 from avance.simulator.simulation import Simulation
-from avance.simulator.world import BmcMode
+from avance.simulator.world import BmcMode, State
 
 EVENTS: Language[Callable[..., None]] = Language("event")
 
@@ -25,28 +25,24 @@ _PART = "(?P<part>" + "|".join(PARTS) + ")"
 
 
 def happen(sim: Simulation, sentence: str) -> None:
-    """Let it happen. Raises NotUnderstood for a sentence or name that is unknown."""
+    """Let it happen. Raises NotUnderstood."""
+    sim.tell("event", sentence)
     meaning, gaps = EVENTS.understand(sentence)
-    if gaps.get("node", "") not in {"", *sim.world.servers}:
-        raise NotUnderstood(f"'{sentence}': there is no server {gaps['node']}")
     if "vm" in gaps:
         gaps["vm"] = f"default/{gaps['vm']}"
-        if gaps["vm"] not in sim.api.vms:
-            raise NotUnderstood(f"'{sentence}': there is no VM of that name")
-    sim.tell("event", sentence)
     meaning(sim, **gaps)
 
 
 # ── parts ──
 
 
-@EVENTS.says(f"{_PART} (?P<component>\\S+) of {{node}} fails", f"{_PART} of {{node}} fails")
+@EVENTS.says(f"{_PART}(?: (?P<component>\\S+))? of {{node}} fails", words="PART [COMPONENT] of NODE fails")
 def fail_part(sim: Simulation, part: str, node: str, component: str = "") -> None:
     about = f"component={component} state=failed detail=as the scenario has it" if component else f"{part} failed"
     sim.world.servers[node].broken[(PARTS[part], component)] = about
 
 
-@EVENTS.says(f"{_PART} (?P<component>\\S+) of {{node}} is repaired", f"{_PART} of {{node}} is repaired")
+@EVENTS.says(f"{_PART}(?: (?P<component>\\S+))? of {{node}} is repaired", words="PART [COMPONENT] of NODE is repaired")
 def repair_part(sim: Simulation, part: str, node: str, component: str = "") -> None:
     sim.world.servers[node].broken.pop((PARTS[part], component), None)
 
@@ -118,12 +114,10 @@ def api_silent(sim: Simulation, back: str = "") -> None:
 # ── management controllers ──
 
 
-@EVENTS.says("the BMC of {node} {words}")
-def bmc(sim: Simulation, node: str, words: str) -> None:
-    if words not in set(BmcMode):
-        raise NotUnderstood(f"a BMC {', '.join(BmcMode)}; not '{words}'")
+@EVENTS.says("the BMC of {node} (?P<mode>" + "|".join(BmcMode) + ")", words="the BMC of NODE MODE")
+def bmc(sim: Simulation, node: str, mode: str) -> None:
     sim.world.mend_bmc(node)
-    sim.world.servers[node].bmc = BmcMode(words)
+    sim.world.servers[node].bmc = BmcMode(mode)
 
 
 # ── VMs ──
@@ -237,7 +231,10 @@ def _kill_at(sim: Simulation, place: str) -> None:
 
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
-    """Every fault is healed; a server without power or with a dead kernel is left to the operator, unless it is waiting."""
+    """Every fault is healed. A server without power or with a dead kernel is left to the operator, unless both are."""
+    if all(server.state in (State.OFF, State.HUNG) for server in sim.world.servers.values()):
+        for name in sim.world.servers:
+            sim.world.reset(name)
     sim.world.private_link = True
     for server in sim.world.servers.values():
         server.broken.clear()

@@ -1,7 +1,8 @@
 """KubeVirt for VMs of runStrategy Manual: what it does with starts, ends, lost pods and migrations, and when.
 
-Nothing here is kinder than the real thing: an instance on a silent node stays as it is for ever; removing its pod makes it
-Failed at once, whatever still runs; a failed instance is restarted by nobody; a migration whose source died just hangs.
+Nothing here is kinder than the real thing: an instance on a silent node stays as it is for ever; removing its pod
+makes it Failed at once, whatever still runs; a failed instance is restarted by nobody; a migration whose source died
+just hangs.
 """
 
 from __future__ import annotations
@@ -147,12 +148,15 @@ class KubeVirt:
             elif not self._ends(pod, server, now):
                 self._bring_up(pod, server, now)
         if now - server.reachable_since >= KILL_SECONDS:
-            for guest in self._world.guests_on(server.name):
-                if guest.pod_uid not in self._api.pods:
-                    self._world.end_guest(guest, "killed", known=True)
-            for guest in self._world.ledger:
-                if guest.server == server.name and not guest.runs and guest.pod_uid not in self._api.pods:
-                    guest.end_known = True
+            self._sweep(server)
+
+    def _sweep(self, server: Server) -> None:
+        """What is left of pods that are gone from the API is ended."""
+        for guest in self._world.ledger:
+            if guest.server == server.name and guest.pod_uid not in self._api.pods:
+                if guest.runs:
+                    self._world.end_guest(guest, "killed")
+                guest.end_known = True
 
     def _ends(self, pod: Pod, server: Server, now: float) -> bool:
         """Deal with a guest that ended or has to end; True if there is nothing more to do for the pod."""

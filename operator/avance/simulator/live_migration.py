@@ -1,4 +1,4 @@
-"""Live migrations: the copy is physical, from server to server; the API learns of its end when the target reaches it."""
+"""Live migrations: the copy is physical, from server to server; the API hears of its end when the target reaches it."""
 
 from __future__ import annotations
 

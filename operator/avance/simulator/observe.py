@@ -1,4 +1,4 @@
-"""From a snapshot of the simulated API to the frozen view of the core, with the memory that one operator process has."""
+"""From a snapshot of the simulated API to the frozen view of the core, with the memory of one operator process."""
 
 from __future__ import annotations
 

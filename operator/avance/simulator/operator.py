@@ -1,7 +1,7 @@
 """The operator's part: it looks, asks the core, writes down, and only then does; a virtual twin of the real shell.
 
-It sees the API some time late, its own records at once. Before every write of a record and around every effect it can be
-killed; all that its successor has is the records and the moment of its own start.
+It sees the API some time late, its own records at once. Before every write of a record and around every effect it
+can be killed; all that its successor has is the records and the moment of its own start.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Site:
     records: Records
     tell: Callable[[str, str], None]
     boundary: Callable[[str], None]
-    """Called before every write of a record and before and after every effect; raises Killed to end the operator there."""
+    """Called before every write of a record and around every effect; raises Killed to end the operator there."""
     audit: Callable[[PairView, ActionView | None, Effect], None]
     """Called with each effect as it is performed."""
 
@@ -182,7 +182,11 @@ class Operator:
         self._site.boundary(f"after {word}")
 
     def _do(self, effect: Effect, now: float) -> None:
-        api, kubevirt, world = self._site.api, self._site.kubevirt, self._site.world
+        if not self._do_to_a_node(effect) and not self._do_to_a_vm(effect, now):
+            raise NotImplementedError(f"no handler for {effect}")
+
+    def _do_to_a_node(self, effect: Effect) -> bool:
+        api, world = self._site.api, self._site.world
         match effect:
             case CloseNode(node):
                 by_us = api.nodes[node].cordoned_by_us or not api.nodes[node].cordoned
@@ -198,6 +202,13 @@ class Operator:
                 world.order_off(node, system_uuid)
             case PowerOn(node, system_uuid):
                 world.order_on(node, system_uuid)
+            case _:
+                return False
+        return True
+
+    def _do_to_a_vm(self, effect: Effect, now: float) -> bool:
+        api, kubevirt = self._site.api, self._site.kubevirt
+        match effect:
             case DeletePod(uid=uid, node=node):
                 if uid in api.pods and api.pods[uid].node == node:
                     api.remove(api.pods, uid)
@@ -212,7 +223,8 @@ class Operator:
             case DeleteMigration(name):
                 kubevirt.migrations.withdraw(name)
             case _:
-                raise NotImplementedError(f"no handler for {effect}")
+                return False
+        return True
 
 
 def _last_message(action: ActionView) -> str:

@@ -90,9 +90,9 @@ def run(scenario: Scenario) -> Result:
     pending = list(scenario.expectations)
     failures: list[str] = []
     while True:
+        pending = [expected for expected in pending if _still_pending(sim, expected, failures)]
         while coming and coming[0][0] <= sim.elapsed:
             happen(sim, coming.pop(0)[1])
-        pending = [expected for expected in pending if _still_pending(sim, expected, failures)]
         if sim.elapsed >= scenario.ends:
             break
         sim.step()
@@ -127,16 +127,18 @@ def parse(name: str, document: Any) -> Scenario:
         raise ScenarioError(f"unknown key {sorted(document.keys() - KEYS)[0]}; there are: {', '.join(sorted(KEYS))}")
     pair = document.get("pair") or {}
     servers = tuple(_servers(pair.get("servers")))
-    events = tuple(sorted(_events(document.get("when") or []), key=lambda event: event[0]))
+    guests = tuple(_guests(document.get("vms"), [server[0] for server in servers]))
+    names = Names({server[0] for server in servers}, {guest.vm.name for guest in guests})
+    events = tuple(sorted(_events(document.get("when") or [], names), key=lambda event: event[0]))
     times = [at for at, _ in events] + [_seconds(t) for entry in document.get("then") or [] for t in _times(entry)]
     ends = _seconds(document["ends"]) if "ends" in document else max(times, default=0.0) + AFTER_THE_LAST
     return Scenario(
         name=name,
         shows=" ".join(document["shows"].split()),
         servers=servers,
-        guests=tuple(_guests(document.get("vms"), servers[0][0])),
+        guests=guests,
         events=events,
-        expectations=tuple(_expectations(document.get("then") or [], ends)),
+        expectations=tuple(_expectations(document.get("then") or [], ends, names)),
         ends=ends,
         policy=_policy(pair),
         lag=_seconds(pair.get("lag", "0.25 s")),
@@ -144,44 +146,63 @@ def parse(name: str, document: Any) -> Scenario:
 
 
 def _servers(entries: Any) -> Iterator[tuple[str, Resources, float]]:
-    for entry in entries or [{"name": "node-a"}, {"name": "node-b"}]:
+    entries = entries or [{"name": "node-a"}, {"name": "node-b"}]
+    if len(entries) != len(UUIDS):
+        raise ScenarioError("a pair has two servers")
+    for entry in entries:
         resources = Resources(int(entry.get("cores", 16)) * 1000, _bytes(entry.get("memory", "64Gi")))
         yield entry["name"], resources, _seconds(entry.get("boots in", "30 s"))
 
 
-def _guests(entries: Any, first_server: str) -> Iterator[Guest]:
+def _guests(entries: Any, servers: list[str]) -> Iterator[Guest]:
     for entry in entries or [{"name": "web"}, {"name": "db"}, {"name": "mail"}]:
         unknown = entry.keys() - {"name", "priority", "cores", "memory", "prefers", "runs on", "running"}
         if unknown:
             raise ScenarioError(
                 f"a VM has no {sorted(unknown)[0]}; it has: name, priority, cores, memory, prefers, runs on, running"
             )
-        on = entry.get("runs on", first_server)
+        on, priority = entry.get("runs on", servers[0]), str(entry.get("priority", "Medium")).upper()
+        if on not in (*servers, "nowhere"):
+            raise ScenarioError(f"there is no server {on} for {entry['name']} to run on")
+        if priority not in RestartPriority.__members__:
+            raise ScenarioError(f"the priority of {entry['name']} is High, Medium or Low")
         vm = VmObject(
             "default",
             entry["name"],
             Resources(int(entry.get("cores", 1)) * 100, _bytes(entry.get("memory", "4Gi"))),
             should_run=bool(entry.get("running", True)),
-            priority=RestartPriority[str(entry.get("priority", "Medium")).upper()],
+            priority=RestartPriority[priority],
             preferred_node=entry.get("prefers", ""),
         )
         yield Guest(vm, "" if on == "nowhere" else on)
 
 
-def _events(entries: list[Any]) -> Iterator[tuple[float, str]]:
+@dataclass(frozen=True, slots=True)
+class Names:
+    servers: set[str]
+    vms: set[str]
+
+    def check(self, sentence: str, gaps: Mapping[str, str]) -> None:
+        if "node" in gaps and gaps["node"] not in self.servers:
+            raise NotUnderstood(f"'{sentence}': there is no server {gaps['node']}")
+        if not {gaps[gap] for gap in ("vm", "other") if gap in gaps} <= self.vms:
+            raise NotUnderstood(f"'{sentence}': there is no VM of that name")
+
+
+def _events(entries: list[Any], names: Names) -> Iterator[tuple[float, str]]:
     for entry in entries:
         for at, sentences in _pairs(entry):
             for sentence in _list(sentences):
-                EVENTS.understand(sentence)
+                names.check(sentence, EVENTS.understand(sentence)[1])
                 yield _seconds(at), sentence
 
 
-def _expectations(entries: list[Any], ends: float) -> Iterator[Expectation]:
+def _expectations(entries: list[Any], ends: float, names: Names) -> Iterator[Expectation]:
     for entry in entries:
         for text, sentences in _pairs(entry):
             since, until, throughout = _window(str(text), ends)
             for sentence in _list(sentences):
-                EXPECTATIONS.understand(sentence)
+                names.check(sentence, EXPECTATIONS.understand(sentence)[1])
                 yield Expectation(str(text), sentence, since, until, throughout)
 
 

@@ -1,7 +1,8 @@
 """Random fault schedules: scenarios that a machine thinks of, the same ones for the same seed.
 
-Everything that can break breaks, in any order, the operator included; then everything is mended, and the pair has to come
-to rest with every VM running. What no rule can survive is left out: a BMC that lies about a server that nobody can hear.
+Everything that can break breaks, in any order, the operator included; then everything is mended, and the pair has to
+come to rest with every VM running. What no rule can survive is left out: a BMC that lies about a server that nobody
+can hear.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from avance.simulator.world import BmcMode
 CALM_BEFORE = 20
 TROUBLE = 600
 """Seconds in which things break."""
-HEALING = 900
+HEALING = 1500
 """Seconds in which the pair has to come to rest afterwards."""
 
 NODES = ("node-a", "node-b")
@@ -32,7 +33,7 @@ def schedule(seed: int) -> str:
     """A scenario file."""
     random = Random(seed)
     document = {
-        "shows": f"Random faults of seed {seed}: nothing unsafe while they last, and everything serves once they are mended.",
+        "shows": f"Random faults of seed {seed}: nothing unsafe meanwhile, and everything serves once they are mended.",
         "pair": {
             "lag": f"{random.choice((0.25, 0.25, 1, 3))} s",
             "placement": random.choice(("Consolidated", "Balanced")),
@@ -68,6 +69,7 @@ def _events(random: Random) -> Iterator[tuple[int, str]]:
 def _trouble(random: Random) -> list[tuple[int, str]]:
     """One thing that breaks and, often, is repaired after a while."""
     node, vm, other = random.choice(NODES), random.choice(VMS), random.choice(NODES)
+    kill_point = random.choice(KILL_POINTS)
     after = random.choice((1, 3, 10, 20, 60, 200))
     return random.choice(
         (
@@ -97,6 +99,6 @@ def _trouble(random: Random) -> list[tuple[int, str]]:
             [(0, f"somebody asks to restart {vm}")],
             [(0, f"somebody asks to move {vm} to {other}")],
             [(0, "the operator is killed")],
-            [(0, f"the operator will be killed {random.choice(('before', 'after'))} its next {random.choice(KILL_POINTS)}")],
+            [(0, f"the operator will be killed {random.choice(('before', 'after'))} its next {kill_point}")],
         )
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """A small language of sentences: patterns with named gaps, each with the function that it stands for.
 
-`{node}` and `{vm}` stand for names of the scenario, `{number}` for a figure, `{words}` for anything.
+A pattern is a regular expression in which `{node}`, `{vm}` and the like stand for the gaps below.
 """
 
 from __future__ import annotations
@@ -27,41 +27,55 @@ class NotUnderstood(ValueError):
     """A sentence that is not in the language; says which one is closest."""
 
 
+@dataclass(frozen=True)
+class Sentence(Generic[Meaning]):
+    words: str
+    """As it is documented."""
+    pattern: re.Pattern[str]
+    meaning: Meaning
+
+
 @dataclass
 class Language(Generic[Meaning]):
     """The sentences of one kind; those with fewer gaps are tried first."""
 
     what: str
-    _sentences: list[tuple[str, re.Pattern[str], Meaning]] = field(default_factory=list)
+    _sentences: list[Sentence[Meaning]] = field(default_factory=list)
 
-    def says(self, *patterns: str) -> Callable[[Meaning], Meaning]:
-        """Decorator: these sentences have the decorated function as their meaning."""
+    def says(self, *patterns: str, words: str = "") -> Callable[[Meaning], Meaning]:
+        """Decorator: these sentences have the decorated function as their meaning.
+
+        `words` is how people are told of it, where that cannot be read off the pattern.
+        """
 
         def add(meaning: Meaning) -> Meaning:
-            self._sentences += [(pattern, _compile(pattern), meaning) for pattern in patterns]
-            self._sentences.sort(key=lambda sentence: sentence[0].count("{"))  # `every VM runs` before `{vm} runs`
+            self._sentences += [Sentence(words or _words(each), _compile(each), meaning) for each in patterns]
+            self._sentences.sort(key=lambda sentence: sentence.pattern.groups)  # `every VM runs` before `{vm} runs`
             return meaning
 
         return add
 
     def understand(self, text: str) -> tuple[Meaning, dict[str, str]]:
         """The meaning of a sentence and what stands in its gaps. Raises NotUnderstood."""
-        sentence = " ".join(text.split()).rstrip(".")
-        for _, pattern, meaning in self._sentences:
-            match = pattern.fullmatch(sentence)
+        said = " ".join(text.split()).rstrip(".")
+        for sentence in self._sentences:
+            match = sentence.pattern.fullmatch(said)
             if match:
-                return meaning, {name: value for name, value in match.groupdict().items() if value is not None}
-        close = difflib.get_close_matches(sentence, self.patterns, n=1, cutoff=0.0)
-        raise NotUnderstood(
-            f"'{sentence}' is no {self.what}; the closest is '{close[0]}' (docs/scenarios.md has them all)"
-        )
+                return sentence.meaning, {gap: value for gap, value in match.groupdict().items() if value is not None}
+        close = difflib.get_close_matches(said, self.words, n=1, cutoff=0.0)
+        raise NotUnderstood(f"'{said}' is no {self.what}; the closest is '{close[0]}' (docs/scenarios.md has them all)")
 
     @property
-    def patterns(self) -> list[str]:
-        return [pattern for pattern, _, _ in self._sentences]
+    def words(self) -> list[str]:
+        """Every sentence as it is documented."""
+        return sorted({sentence.words for sentence in self._sentences})
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
-    """Gaps become groups, `[optional words]` and `a|b` in parentheses stay what they look like."""
-    text = re.sub(r" \[(.+?)\]", r"(?: \1)?", pattern)
-    return re.compile(re.sub(r"\{(\w+)\}", lambda gap: GAPS[gap.group(1)], text))
+    return re.compile(re.sub(r"\{(\w+)\}", lambda gap: GAPS[gap.group(1)], pattern))
+
+
+def _words(pattern: str) -> str:
+    """`the kubelet of {node} (?P<how>stops|starts again)` reads `the kubelet of NODE stops|starts again`."""
+    plain = re.sub(r"\(\?P<\w+>([^)]*)\)", r"\1", pattern)
+    return re.sub(r"\{(\w+)\}", lambda gap: gap.group(1).upper(), plain)
