@@ -21,7 +21,7 @@ def with_health(**health: Any) -> dict[str, Any]:
 def test_a_pair_needs_only_its_nodes() -> None:
     pair = AvancePair.parse(PAIR)
     assert pair.spec.mode == "Automatic"
-    assert pair.spec.detection.lease_silence_seconds == 15
+    assert pair.spec.detection.lease_silence_seconds == 14
     assert pair.spec.limits.max_vms == 8
     assert pair.status.nodes == ()
 

@@ -40,7 +40,7 @@ _LABEL_VALUES = Rule(
 class Detection(ApiModel):
     """When a silent node is suspected to have crashed."""
 
-    lease_silence_seconds: Annotated[int, Field(ge=12, le=300)] = 15
+    lease_silence_seconds: Annotated[int, Field(ge=12, le=300)] = 14
     """How long a node's Lease must have gone without renewal. A healthy kubelet renews it every 10 s."""
     peer_confirmation_seconds: Annotated[int, Field(ge=1, le=60)] = 2
     """How long the other node must have reported that it reaches its peer no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from avance.core.model import ActionType, NodeView, PairView
+from avance.core.model import ActionPhase, ActionType, NodeView, PairView
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ def incident_id(what: str, where: str, *occurrence: object) -> str:
 def crash_incident(node: NodeView) -> str:
     """The id of the death that a node may have died now; another one once it has given a later sign of life."""
     return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
+
+
+def last_failure(view: PairView, target: str, type_: ActionType) -> float:
+    """When the last try of this type on a target failed or was called off; the epoch if none did."""
+    failed = (ActionPhase.FAILED, ActionPhase.CANCELLED)
+    ends = (a.finished_at for a in view.actions_on(target, type_) if a.phase in failed and a.finished_at)
+    return max(ends, default=0.0)
 
 
 def intent(

@@ -39,7 +39,7 @@ class HealthPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DetectionPolicy:
-    lease_silence_seconds: float = 15.0
+    lease_silence_seconds: float = 14.0
     """Kubelets renew their Lease every 10 s; silence beyond this is the first opinion that a node is dead."""
     peer_confirmation_seconds: float = 2.0
     """How long the survivor must have reported the peer unreachable before its report counts."""

@@ -256,6 +256,8 @@ def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str
     if not vm.running:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
     home, peer = view.node(vm.node), view.peer(vm.node)
+    if _on_silent_node(view, vm, now):
+        return "PrimarySuspect", _why_not_ready(view, vm, now)
     if home is None or peer is None:
         return "NotInPair", f"it runs on {vm.node}, which is not one of two nodes of pair {view.name}"
     if not fence_path(home).holds:
@@ -277,14 +279,16 @@ def _migratable(vm: VmView) -> Condition:
 
 
 def _down_since(view: PairView, vm: VmView, now: float) -> float | None:
-    """On a dead node it counts from the node's last sign of life; what is merely silent may well run."""
+    """On a dead node it counts from when the survivor heard it no more; what is merely silent may well run."""
     action = view.open_action(vm.key)
     if not vm.should_run or vm.instance is None or (action and action.type is ActionType.START):
         return None
     node = view.node(vm.instance.node)
     if vm.running:
-        dead = node is not None and judge(view, node, now).life is Life.DEAD
-        return node.heard_at if dead and node else None
+        if node is None or judge(view, node, now).life is not Life.DEAD:
+            return None
+        peer = view.peer(node.name)
+        return max(node.heard_at, (peer.peer_unreachable_since if peer else None) or 0.0)
     return vm.instance.ended_at or now
 
 

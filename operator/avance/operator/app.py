@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ class Operator:
         await self._http.start(self._options.host, self._options.probe_port, self._options.metrics_port)
         watching = asyncio.create_task(self._watch())
         leading = asyncio.create_task(self._lead(kube))
+        obeying = asyncio.create_task(self._obey_signals())
         try:
             done, _ = await asyncio.wait({watching, leading}, return_when=asyncio.FIRST_COMPLETED)
             self._stop.set()
@@ -72,9 +74,9 @@ class Operator:
                 await asyncio.wait({leading}, timeout=10)
             return _exit_status(watching, leading)
         finally:
-            for task in (watching, leading):
+            for task in (watching, leading, obeying):
                 task.cancel()
-            await asyncio.wait({watching, leading}, timeout=5)
+            await asyncio.wait({watching, leading, obeying}, timeout=5)
             await self._http.close()
             await kube.close()
 
@@ -87,6 +89,12 @@ class Operator:
             stop_flag=self._stop,
             ready_flag=self._watching,
         )
+
+    async def _obey_signals(self) -> None:
+        """Take SIGTERM and SIGINT over from kopf once it has started, so that the Lease is given up without delay."""
+        await self._watching.wait()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
 
     async def _lead(self, kube: Kube) -> None:
         options = self._options

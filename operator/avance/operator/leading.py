@@ -19,6 +19,7 @@ from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
+from avance.operator.pacing import Pacing
 from avance.operator.orphans import tell_orphans
 from avance.operator.pair_loop import PairLoop
 from avance.operator.power import NodeKey, PowerWatch
@@ -51,6 +52,7 @@ class Leading:
         self._events = EventPoster(kube, identity)
         self._loops: dict[str, tuple[PairLoop, asyncio.Task[None]]] = {}
         self._new_pair = asyncio.Event()
+        self._pacing = Pacing()
         readings: dict[NodeKey, PowerReading] = {}
         self._observer = Observer(store, ActionLog(store), readings)
         self._effects = Effects(kube, store, self._observer, self._agents)
@@ -117,6 +119,7 @@ class Leading:
             metrics=self._metrics,
             clock=self._clock,
             leadership=self._lease,
+            pacing=self._pacing,
         )
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
 

@@ -28,6 +28,7 @@ from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
+from avance.operator.pacing import Pacing
 from avance.operator.power import PowerWatch
 from avance.operator.status_writer import StatusWriter
 from avance.operator.store import Store
@@ -67,6 +68,7 @@ class PairLoop:
         metrics: Metrics,
         clock: Clock,
         leadership: Leadership,
+        pacing: Pacing,
     ) -> None:
         self._name = name
         self._store = store
@@ -78,6 +80,7 @@ class PairLoop:
         self._metrics = metrics
         self._clock = clock
         self._leadership = leadership
+        self._pacing = pacing
         self._changed = asyncio.Event()
         self._steps: dict[str, str] = {}
         self._status = StatusWriter(kube, store, events)
@@ -91,7 +94,6 @@ class PairLoop:
         """Look at the pair again and again until it is deleted."""
         try:
             while (pair := self._store.get(AVANCE_PAIRS, self._name)) is not None:
-                self._changed.clear()
                 look_at = await self._pass_or_retry(pair)
                 await self._wait(look_at)
         finally:
@@ -118,10 +120,14 @@ class PairLoop:
         return self._clock.now() + RETRY_SECONDS
 
     async def _pass(self, obj: Object) -> float:
-        pair = self._observer.pair(obj)
-        view, now = self._observer.view(pair), self._clock.now()
-        with self._metrics.plan_seconds.time():
-            decided = plan(view, now)
+        async with self._pacing.computing():
+            self._changed.clear()
+            # What changed while this pair waited for its turn is part of this look.
+            obj = self._store.get(AVANCE_PAIRS, self._name) or obj
+            pair = self._observer.pair(obj)
+            view, now = self._observer.view(pair), self._clock.now()
+            with self._metrics.plan_seconds.time():
+                decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
         if view.policy.mode is Mode.AUTOMATIC:
             deadlines += await self._carry_out(pair, obj, view, decided)
@@ -189,6 +195,8 @@ class PairLoop:
             await self._journal.note_failure(owner, self._steps[owner], message)
 
     async def _tell(self, obj: Object, view: PairView, now: float, decided: Plan) -> None:
-        told: PairReport = report(view, now)
-        self._metrics.show(self._name, told)
-        await self._status.write(obj, view, told, decided, now)
+        async with self._pacing.computing():
+            told: PairReport = report(view, now)
+            self._metrics.show(self._name, told)
+        async with self._pacing.telling():
+            await self._status.write(obj, view, told, decided, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from avance.core.fitness import room_on, why_not_move_to
-from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.intents import Intent, LookAgain, incident_id, intent, last_failure
 from avance.core.model import ActionType, PairView
 
 
@@ -20,9 +20,9 @@ def move_what_somebody_evicts(view: PairView, now: float) -> Iterator[Intent | L
             continue
         if not vm.needs.fits_in(room_on(view, target)):
             continue
-        tried_at = max((a.finished_at or now for a in view.actions_on(vm.key, ActionType.MIGRATE)), default=0.0)
-        if now < tried_at + view.policy.migration.retry_backoff_seconds:
-            yield LookAgain(tried_at + view.policy.migration.retry_backoff_seconds)
+        due = last_failure(view, vm.key, ActionType.MIGRATE) + view.policy.migration.retry_backoff_seconds
+        if now < due:
+            yield LookAgain(due)
             continue
         yield intent(
             view,

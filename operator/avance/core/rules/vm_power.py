@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.intents import Intent, LookAgain, incident_id, intent, last_failure
 from avance.core.licence import why_not_start
 from avance.core.model import ActionType, PairView
 from avance.core.placement import choose_node
@@ -21,9 +21,9 @@ def start_what_shall_run(view: PairView, now: float) -> Iterator[Intent | LookAg
     for vm in sorted(view.vms, key=lambda vm: vm.priority):
         if not vm.should_run or vm.instance is not None or not vm.exists or view.open_action(vm.key):
             continue
-        tried_at = max((a.finished_at or now for a in view.actions_on(vm.key, ActionType.START)), default=None)
-        if tried_at is not None and now < tried_at + RETRY_SECONDS:
-            yield LookAgain(tried_at + RETRY_SECONDS)
+        due = last_failure(view, vm.key, ActionType.START) + RETRY_SECONDS
+        if now < due:
+            yield LookAgain(due)
             continue
         if why_not_start(view, vm, now):
             continue

@@ -53,13 +53,14 @@ def _release(view: PairView, vm: VmView, evidence: FenceEvidence) -> Progress | 
 
 def _wait_turn(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress | None:
     gate_opens = (action.started("WaitTurn") or now) + view.policy.restart.ready_gate_seconds
-    ahead = [other.key for other in _tiers_ahead(action, view, vm) if not other.running]
+    ahead = [other.key for other in _tiers_ahead(action, view, vm)]
     if not ahead or now >= gate_opens:
         return None
     return wait("WaitTurn", f"{vm.key} waits for {', '.join(ahead)} to run first", look_at=gate_opens)
 
 
 def _tiers_ahead(action: ActionView, view: PairView, vm: VmView) -> list[VmView]:
-    """VMs of higher tiers that are being restarted after the same crash."""
-    same_crash = {a.target for a in view.actions if a.open and a.incident == action.incident}
-    return [other for other in view.vms if other.key in same_crash and other.priority < vm.priority]
+    """VMs of higher tiers that do not run yet after the same crash. The API may show a lost instance as Running."""
+    lost = {a.target: a.instance_uid for a in view.actions if a.open and a.incident == action.incident}
+    higher = [other for other in view.vms if other.key in lost and other.priority < vm.priority]
+    return [vm for vm in higher if not (vm.running and vm.instance and vm.instance.uid != lost[vm.key])]
