@@ -1,7 +1,9 @@
-"""A KubeVirt stand-in for a real control plane: its API, admission, subresources, controllers and node side, without QEMU.
+"""A KubeVirt stand-in for a real control plane: its API, admission, subresources, controllers and node side, without
+QEMU.
 
-Nothing outside this package knows that it is one. It fails, hangs, refuses and drops what the real KubeVirt does, and keeps a ledger
-of the guests that physically run, in which a second running instance of a VM shows whoever caused it.
+Nothing outside this package knows that it is one. It fails, hangs, refuses and drops what the real KubeVirt does,
+and keeps a ledger of the guests that physically run, in which a second running instance of a VM shows whoever
+caused it.
 """
 
 from e2e.kubevirt.configuration import Timings

@@ -1,4 +1,6 @@
-"""virt-api's webhooks: reviews by path, each answered from the object, its old version, the user, and the watched state."""
+"""virt-api's webhooks: reviews by path, each answered from the object, its old version, the user, and the watched
+state.
+"""
 
 import base64
 import json
@@ -107,23 +109,14 @@ class Admission:
         return web.json_response({"apiVersion": body["apiVersion"], "kind": "AdmissionReview", "response": response})
 
     async def _answer(self, webhook: str, review: Review) -> dict[str, Any]:
-        if webhook in self._mutators:
-            patch = json_patch(review.new, self._mutators[webhook](review))
-            if not patch:
-                return {"allowed": True}
-            encoded = base64.b64encode(json.dumps(patch).encode()).decode()
-            return {"allowed": True, "patchType": "JSONPatch", "patch": encoded}
         try:
+            if webhook in self._mutators:
+                return _change(json_patch(review.new, self._mutators[webhook](review)))
             await self._validators[webhook](review)
         except Refusal as refusal:
-            reasons = {422: "Invalid", 429: "TooManyRequests", 400: "BadRequest"}
-            causes = [{"reason": "FieldValueInvalid", "message": message} for message in refusal.causes]
-            status = {
-                "code": refusal.code,
-                "message": refusal.message,
-                "reason": reasons.get(refusal.code, "Forbidden"),
-            }
-            return {"allowed": False, "status": {**status, **({"details": {"causes": causes}} if causes else {})}}
+            return _denial(refusal)
+        except ValueError as error:  # a quantity that is none
+            return _denial(invalid([str(error)]))
         return {"allowed": True}
 
     def _mutate_vmi(self, review: Review) -> Object:
@@ -178,10 +171,24 @@ class Admission:
             same = key_of(migration)[0] == key_of(vmi)[0] and migration["spec"]["vmiName"] == key_of(vmi)[1]
             if same and not is_final(migration):
                 name = migration["metadata"]["name"]
-                raise Refusal(
-                    400,
-                    f"in-flight migration detected. Active migration job ({name}) is currently already in progress for VMI {key_of(vmi)[1]}.",
-                )
+                detected = f"in-flight migration detected. Active migration job ({name})"
+                raise Refusal(400, f"{detected} is currently already in progress for VMI {key_of(vmi)[1]}.")
+
+
+def _change(patch: list[dict[str, Any]]) -> dict[str, Any]:
+    if not patch:
+        return {"allowed": True}
+    encoded = base64.b64encode(json.dumps(patch).encode()).decode()
+    return {"allowed": True, "patchType": "JSONPatch", "patch": encoded}
+
+
+def _denial(refusal: Refusal) -> dict[str, Any]:
+    reasons = {422: "Invalid", 429: "TooManyRequests", 400: "BadRequest"}
+    status: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+    status["reason"] = reasons.get(refusal.code, "InternalError")
+    if refusal.causes:
+        status["details"] = {"causes": [{"reason": "FieldValueInvalid", "message": cause} for cause in refusal.causes]}
+    return {"allowed": False, "status": status}
 
 
 def _reserved(vmi: Object) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""What the KubeVirt object configures, read anew at every use so that a change acts at once, and the stand-in's own timings."""
+"""What the KubeVirt object configures, read anew at every use so that a change acts at once, and the stand-in's own
+timings.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +36,9 @@ class Timings:
     copy_per_gib: float = 0.25
     socket_break: float = 0.06
     kubelet_back: float = 2.0
-    """From a boot or a healed partition to the kubelet's first reconciliation of its pods ..."""
-    handler_back: float = 2.0
-    """... and to virt-handler's first look at its VMIs and at stray QEMUs."""
+    """From a boot or a healed partition to the kubelet's first look at its pods, which ends stray QEMUs ..."""
+    handler_back: float = 3.0
+    """... and to virt-handler's first look at its VMIs."""
     watchdog: float = 30.0
     """The guest's watchdog device fires this long after the guest stopped feeding it."""
 

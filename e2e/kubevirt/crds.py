@@ -1,4 +1,6 @@
-"""The CustomResourceDefinitions of the stand-in. Schemas are open: validation is the webhooks' work, as far as there is any."""
+"""The CustomResourceDefinitions of the stand-in. Schemas are open: validation is the webhooks' work, as far as there
+is any.
+"""
 
 from typing import Any
 

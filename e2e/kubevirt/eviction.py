@@ -1,4 +1,6 @@
-"""The eviction interceptor: what the eviction API answers for launcher pods, and the mark that an eviction leaves on the VMI."""
+"""The eviction interceptor: what the eviction API answers for launcher pods, and the mark that an eviction leaves on
+the VMI.
+"""
 
 from e2e.controlplane.client import JSON_PATCH, ApiError
 from e2e.kubevirt.admission import Refusal, Review

@@ -1,13 +1,14 @@
 """Faults that can be put into guests, migrations and KubeVirt's own programs while they run."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
-from e2e.kubevirt.admission import Admission
 from e2e.kubevirt.api import Key
 from e2e.kubevirt.guests import Guest, Guests
+from e2e.kubevirt.node_side import NodeSide
 from e2e.kubevirt.stream import Weather
-from e2e.kubevirt.subresources import Subresources
-from e2e.kubevirt.workqueue import WorkQueue
+from e2e.kubevirt.virt_api import VirtApi
+from e2e.kubevirt.virt_controller import VirtController
 
 T = TypeVar("T")
 
@@ -23,15 +24,10 @@ class Faults:
     """Every method takes effect at once. Those on a guest raise FaultError when the VM has none running."""
 
     def __init__(
-        self,
-        guests: Guests,
-        weather: Weather,
-        admission: Admission,
-        subresources: Subresources,
-        queues: list[WorkQueue[Key]],
+        self, guests: Guests, weather: Weather, api: VirtApi, controller: VirtController, sides: Mapping[str, NodeSide]
     ) -> None:
-        self._guests, self._weather = guests, weather
-        self._admission, self._subresources, self._queues = admission, subresources, queues
+        self._guests, self._weather, self._sides = guests, weather, sides
+        self._api, self._controller = api, controller
 
     def crash_guest(self, namespace: str, name: str) -> None:
         """QEMU dies: VMI Failed."""
@@ -77,15 +73,20 @@ class Faults:
 
     def webhooks_down(self, down: bool) -> None:
         """virt-api answers nothing: webhooks (failurePolicy Fail) and subresources."""
-        self._admission.down = self._subresources.down = down
+        self._api.set_down(down)
+
+    def handler_down(self, node: str, down: bool) -> None:
+        """virt-handler of a node is dead or back; kubelet and guests live on."""
+        if node not in self._sides:
+            raise FaultError(f"unknown node {node!r}: use one of {', '.join(self._sides)}")
+        handler = self._sides[node].handler
+        handler.down = down
+        if not down:
+            handler.resync()
 
     def controller_down(self, down: bool) -> None:
         """virt-controller does nothing; what happened meanwhile it sees when it is back."""
-        for queue in self._queues:
-            if down:
-                queue.pause()
-            else:
-                queue.start()
+        self._controller.set_down(down)
 
     def _guest(self, namespace: str, name: str) -> Guest:
         found = [guest for guest in self._guests.of_vm((namespace, name)) if guest.executing]

@@ -1,7 +1,7 @@
 """The guests that physically run: QEMU processes on nodes, obeying electricity and nobody's API objects.
 
-A guest ends only because it shut down, crashed, was destroyed on its node, or its node lost power. Ends, hangs and boots are told to
-`on_change`; everything that executes is written to the ledger. Times come from `Timings`.
+A guest ends only because it shut down, crashed, was destroyed on its node, or its node lost power. Ends, hangs and
+boots are told to `on_change`; everything that executes is written to the ledger. Times come from `Timings`.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Guests:
         self.on_change(target)
 
     def shut_down(self, guest: Guest, grace: float) -> None:
-        """ACPI power button; what has not obeyed after `grace` seconds is destroyed. Once asked, a shorter grace still counts."""
+        """ACPI power button; what has not obeyed after `grace` seconds is destroyed, at once without grace."""
         if guest.state is State.INCOMING or grace <= 0:
             return self.destroy(guest)
         if guest.shutting_down:

@@ -51,8 +51,8 @@ class Handler:
     """`sync` handles one VMI; `heartbeat` runs as a task of its own."""
 
     def __init__(
-        self, kubelet: LauncherKubelet, client: Client, stores: Stores, guests: Guests, timings: Timings, weather: Weather,
-        acts: Callable[[], bool],
+        self, kubelet: LauncherKubelet, client: Client, stores: Stores, guests: Guests, timings: Timings,
+        weather: Weather, acts: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.node = kubelet.node
         self._kubelet, self._client = kubelet, client
@@ -61,12 +61,14 @@ class Handler:
         self._streams: dict[str, Stream] = {}
         """By migration UID; survives in the memory of QEMU, so only a power loss ends them."""
         self._preparing: set[str] = set()
+        self.down = False
+        """The program has crashed, and stays down."""
         self.queue: WorkQueue[Key] = WorkQueue(f"virt-handler {self.node}", self.sync)
 
     @property
     def active(self) -> bool:
         """Whether virt-handler does anything now."""
-        return self._acts() and any(map(self._is_handler_pod, self._pods))
+        return not self.down and self._acts() and any(map(self._is_handler_pod, self._pods))
 
     def _is_handler_pod(self, pod: Object) -> bool:
         labels = pod["metadata"].get("labels") or {}
@@ -102,6 +104,7 @@ class Handler:
                 except Exception:
                     await asyncio.sleep(1)
                     continue
+                self._kubelet.devices_ready = True
                 self.resync()
                 beat = self._timings.heartbeat * random.uniform(1, 1 + self._timings.heartbeat_jitter)
                 await self._sleep_while_active(beat)

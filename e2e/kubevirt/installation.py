@@ -1,5 +1,5 @@
-"""What virt-operator would install: CRDs, accounts and RBAC, webhook configurations, the APIService, the virt-handler DaemonSet, and
-the KubeVirt object.
+"""What virt-operator would install: CRDs, accounts and RBAC, webhook configurations, the APIService, the virt-handler
+DaemonSet, and the KubeVirt object.
 """
 
 import base64
@@ -37,13 +37,26 @@ from e2e.kubevirt.crds import definitions
 
 API_SERVICE_NAME = f"v1.{SUBRESOURCE_GROUP}"
 SERVING_NAMES = (f"virt-api.{SYSTEM_NAMESPACE}.svc",)
+_DEPLOYED = {
+    "phase": "Deployed",
+    "conditions": [
+        {"type": "Available", "status": "True", "reason": "AllComponentsReady", "message": "All components are ready."},
+        {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "AllComponentsReady",
+            "message": "All components are ready.",
+        },
+        {"type": "Degraded", "status": "False", "reason": "AllComponentsReady", "message": "All components are ready."},
+    ],
+}
 _READ = ["get", "list", "watch"]
 _ALL = [*_READ, "create", "update", "patch", "delete"]
 _KUBEVIRT_GROUPS = ["kubevirt.io", "migrations.kubevirt.io"]
 
 
 async def install(api: Api, webhook_port: int, subresource_port: int, ca: Path) -> None:
-    """Creates or replaces everything, as cluster administrator; returns when the API serves it. Raises ApiError, TimeoutError."""
+    """Creates or replaces everything, as cluster administrator. Raises ApiError, TimeoutError."""
     await _apply(api, NAMESPACE, {"metadata": {"name": SYSTEM_NAMESPACE}})
     for crd in definitions():
         await _apply(api, CRD, crd)
@@ -61,6 +74,7 @@ async def install(api: Api, webhook_port: int, subresource_port: int, ca: Path) 
     await _apply(api, API_SERVICE, _api_service(bundle, subresource_port))
     await _apply(api, DAEMON_SET, _handler_daemon_set())
     await _create_once(api, KUBEVIRT, {**_system("kubevirt"), "spec": {"configuration": {}}})
+    await api.patch(KUBEVIRT.path(SYSTEM_NAMESPACE, "kubevirt", "status"), {"status": _DEPLOYED})
     await _apply(api, MUTATING, {"metadata": {"name": "virt-api-mutator"}, "webhooks": _mutating(bundle, webhook_port)})
     await _apply(
         api, VALIDATING, {"metadata": {"name": "virt-api-validator"}, "webhooks": _validating(bundle, webhook_port)}

@@ -43,6 +43,8 @@ class LauncherKubelet:
         self.node = node
         self.launchers: dict[str, Launcher] = {}
         """By pod UID; what runs on this node, whatever the API says."""
+        self.devices_ready = False
+        """Since this boot virt-handler has offered /dev/kvm to the kubelet; no launcher is admitted before."""
         self.on_launcher: Callable[[Launcher], None] = lambda launcher: None
         self._client, self._pods = client, stores[POD]
         self._guests, self._timings, self._acts = guests, timings, acts
@@ -101,6 +103,10 @@ class LauncherKubelet:
                 self._guests.destroy(launcher.guest)
 
     async def _start(self, pod: Object) -> None:
+        if not self.devices_ready:
+            message = "Allocate failed due to no healthy devices present; cannot allocate devices.kubevirt.io/kvm"
+            await self._write_end(pod, "Failed", "UnexpectedAdmissionError", message)
+            return
         await asyncio.sleep(self._timings.container_start)
         if not self._acts() or self._pods.get(key_of(pod)) is None or uid_of(pod) in self.launchers:
             return

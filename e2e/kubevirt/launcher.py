@@ -81,7 +81,7 @@ class Launcher:
             self.unresponsive_since = asyncio.get_running_loop().time()
 
     def probe_failure_in(self, probe: str) -> float | None:
-        """Seconds until that probe (`livenessProbe`, `readinessProbe`) will have failed for good; None if it succeeds."""
+        """Seconds until that probe (`livenessProbe`, `readinessProbe`) has failed for good; None if it succeeds."""
         settings = self.container.get(probe)
         if settings is None or self.unresponsive_since is None:
             return None

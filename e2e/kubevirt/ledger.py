@@ -1,12 +1,14 @@
 """The physical truth about guests: which instance of which VM executed on which node from when to when.
 
-Two instances of one VM that execute at the same instant are a violation, whoever caused it. The ledger sees guests and nothing
-of the API, so no controller's mistake can hide one.
+Two instances of one VM that execute at the same instant are a violation, whoever caused it. The ledger sees guests
+and nothing of the API, so no controller's mistake can hide one.
 """
 
 import datetime
 import itertools
+import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from e2e.kubevirt.api import Key
@@ -45,9 +47,10 @@ class Violation:
 
 
 class Ledger:
-    """Every run since the stand-in started, in order of their start."""
+    """Every run since the stand-in started, in order of their start; `journal` gets a JSON line for each change."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
         self.violations: list[Violation] = []
@@ -60,15 +63,22 @@ class Ledger:
                 [f"run {run.number} on {node} {started_by} while run {other.number} on {other.node} still executed",
                                *other.notes])  # fmt: skip
             self.violations.append(Violation(*vm, other.number, run.number, (other.node, node), run.started, cause))
+            self._write("violation", self.violations[-1])
         self._runs.append(run)
+        self._write("begin", run)
         return run
 
     def end(self, run: Run, ended_by: str) -> None:
         """It executes no more."""
         run.ended, run.ended_by = _now(), ended_by
+        self._write("end", run)
         for violation in self.violations:
             if not violation.until and run.number in (violation.first, violation.second):
                 violation.until = run.ended
+
+    def _write(self, what: str, entry: Run | Violation) -> None:
+        with self._journal.open("a") as journal:
+            journal.write(json.dumps({"event": what, **asdict(entry)}) + "\n")
 
     def _executing(self, vm: Key) -> list[Run]:
         return [run for run in self._runs if not run.ended and (run.namespace, run.name) == vm]

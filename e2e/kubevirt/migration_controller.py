@@ -1,4 +1,6 @@
-"""virt-controller's part for migrations: target pods, limits, timeouts, hand-over to the virt-handlers, cancelling, clean-up."""
+"""virt-controller's part for migrations: target pods, limits, timeouts, hand-over to the virt-handlers, cancelling,
+clean-up.
+"""
 
 import asyncio
 import copy
@@ -86,10 +88,10 @@ class MigrationController:
             return "Pending"
         if phase == "Pending":
             return "Scheduling" if target or await self._create_target(migration, vmi) else "Pending"
-        if target is None or is_final(target):
-            if not state.get("endTimestamp") or state.get("failed"):
-                await self._mark_failed(migration, vmi, "target pod is down")
-                return "Failed"
+        moved = bool(state.get("endTimestamp")) and not state.get("failed")
+        if not moved and (target is None or is_final(target)):
+            await self._mark_failed(migration, vmi, "target pod is down")
+            return "Failed"
         if phase == "Scheduling":
             assert target is not None
             return "Scheduled" if containers_ready(target) else await self._check_timeout(migration, target)

@@ -1,4 +1,6 @@
-"""virt-controller's watch over nodes: those without a virt-handler heartbeat stop being schedulable and lose their dead VMIs."""
+"""virt-controller's watch over nodes: those without a virt-handler heartbeat stop being schedulable and lose their
+dead VMIs.
+"""
 
 import copy
 

@@ -1,7 +1,7 @@
 """Everything of KubeVirt on one node, and how it follows the hardware: power, boots, partitions.
 
-While a node is partitioned its guests run on and nothing here touches them; what the API forgot meanwhile is cleaned up only some
-time after the node reaches the API again. That time is the window for a second instance.
+While a node is partitioned its guests run on and nothing here touches them; what the API forgot meanwhile is
+cleaned up only some time after the node reaches the API again. That time is the window for a second instance.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ class NodeSide:
             self.kubelet.forget_all()
             self.handler.forget_all()
             self._guests.cut_power(self.node)
+            self.kubelet.devices_ready = False
         online = self._online()
         if online == self._was_online:
             return
@@ -106,12 +107,11 @@ class NodeSide:
     def _note_removal(self, pod_uid: str) -> None:
         """For the ledger: the API has forgotten a pod whose guest still executes here."""
         launcher = self.kubelet.launchers.get(pod_uid)
-        if launcher is not None and launcher.guest is not None and launcher.guest.run is not None:
-            if launcher.guest.executing:
-                where = self.node if self._online() else f"{self.node}, which could not reach the API server"
-                launcher.guest.run.notes.append(
-                    f"{timestamp()}: pod {launcher.pod[1]} was removed from the API while its guest executed on {where}"
-                )
+        guest = launcher.guest if launcher else None
+        if guest is not None and guest.run is not None and guest.executing:
+            where = self.node if self._online() else f"{self.node}, which could not reach the API server"
+            removal = f"{timestamp()}: pod {guest.pod} was removed from the API while its guest executed on {where}"
+            guest.run.notes.append(removal)
 
     def vmi_changed(self, vmi: Object, gone: bool) -> None:
         """A VMI changed in the API."""

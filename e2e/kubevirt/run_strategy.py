@@ -1,7 +1,7 @@
 """What a VM's run strategy says about starting and stopping: pure, from the VM and the VMI that exists.
 
-State change requests (`status.stateChangeRequests`) are what the subresources leave for this controller: Stop names the VMI that it
-means, Start waits until there is none.
+State change requests (`status.stateChangeRequests`) are what the subresources leave for this controller: Stop names
+the VMI that it means, Start waits until there is none.
 """
 
 import enum

@@ -1,4 +1,6 @@
-"""virt-api's two HTTPS servers on loopback: webhooks for the API server, and the aggregated API behind its front proxy."""
+"""virt-api's two HTTPS servers on loopback: webhooks for the API server, and the aggregated API behind its front
+proxy.
+"""
 
 import asyncio
 import socket

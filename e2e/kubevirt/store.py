@@ -1,7 +1,7 @@
 """Watch-fed caches of API objects, and a client that writes through them.
 
-Every write's answer goes into the cache at once, ordered by resourceVersion, so that a controller never decides on a state older
-than its own last write.
+Every write's answer goes into the cache at once, ordered by resourceVersion, so that a controller never decides on
+a state older than its own last write.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The stream of one live migration between two QEMU processes over the private link.
 
-It takes `copy_base + copy_per_gib * GiB` seconds of flowing time. It stands still while the link is down or migrations are made to
-stall, and then KubeVirt's own timeouts end it: without progress for progressTimeout, or in all completionTimeoutPerGiB a GiB.
+It takes `copy_base + copy_per_gib * GiB` seconds of flowing time. It stands still while the link is down or
+migrations are made to stall, and then KubeVirt's own timeouts end it: without progress for progressTimeout, or in
+all completionTimeoutPerGiB a GiB.
 """
 
 import asyncio

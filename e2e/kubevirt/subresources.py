@@ -1,7 +1,7 @@
 """virt-api's aggregated API, subresources.kubevirt.io/v1, behind the API server's front proxy.
 
-Who asks is taken from the proxy's headers and authorized by a SubjectAccessReview. Like the real one it answers only clients that
-accept anything (`Accept: */*`).
+Who asks is taken from the proxy's headers and authorized by a SubjectAccessReview. Like the real one it answers
+only clients that accept anything (`Accept: */*`).
 """
 
 import json

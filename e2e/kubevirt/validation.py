@@ -1,7 +1,8 @@
-"""The validating half of virt-api's admission for VM and VMI specs: what the real one refuses, and nothing that it lets through.
+"""The validating half of virt-api's admission for VM and VMI specs: what the real one refuses, and nothing that it
+lets through.
 
-Each rule is a generator of messages. Unknown fields, unsatisfiable selectors, unknown priority classes, missing claims, zero memory
-and bad watchdog actions are accepted on purpose: they go wrong later, as with the real one.
+Each rule is a generator of messages. Unknown fields, unsatisfiable selectors, unknown priority classes, missing
+claims, zero memory and bad watchdog actions are accepted on purpose: they go wrong later, as with the real one.
 """
 
 from collections.abc import Iterator
@@ -30,9 +31,8 @@ def vm_errors(vm: Object, gates: frozenset[str]) -> list[str]:
     errors = [*_run_strategy(spec)]
     for label in (template.get("metadata") or {}).get("labels") or {}:
         if label.startswith("kubevirt.io/"):
-            errors.append(
-                f"spec.template.metadata.labels: creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited: {label}"
-            )
+            reserved = "creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
+            errors.append(f"spec.template.metadata.labels: {reserved}: {label}")
     return errors + vmi_errors(template.get("spec") or {}, gates, "spec.template.spec")
 
 
@@ -45,7 +45,7 @@ def vmi_errors(spec: Spec, gates: frozenset[str], path: str = "spec") -> list[st
 def _run_strategy(spec: Spec) -> Iterator[str]:
     strategy = spec.get("runStrategy")
     if strategy is not None and spec.get("running") is not None:
-        yield "spec.running: Running and RunStrategy are mutually exclusive. Note that Running is deprecated, please use RunStrategy instead"
+        yield "spec.running: Running and RunStrategy are mutually exclusive. Running is deprecated, use RunStrategy"
     elif strategy is None and spec.get("running") is None:
         yield "spec.runStrategy: RunStrategy must be specified"
     elif strategy is not None and strategy not in RUN_STRATEGIES:
@@ -64,7 +64,8 @@ def _disks(spec: Spec, _: frozenset[str]) -> Iterator[str]:
         for kind in ("disk", "lun", "cdrom"):
             bus = (disk.get(kind) or {}).get("bus")
             if bus and bus not in _BUSES:
-                yield f"domain.devices.disks[{index}].{kind}.bus is set with an unrecognized bus {bus}, must be one of: [{' '.join(_BUSES)}]"
+                known = f"must be one of: [{' '.join(_BUSES)}]"
+                yield f"domain.devices.disks[{index}].{kind}.bus is set with an unrecognized bus {bus}, {known}"
 
 
 def _memory(spec: Spec, _: frozenset[str]) -> Iterator[str]:
@@ -82,7 +83,8 @@ def _interfaces(spec: Spec, _: frozenset[str]) -> Iterator[str]:
         if name not in networks:
             yield f"domain.devices.interfaces[{index}].name '{name}' not found."
         if sum(binding in interface for binding in _BINDINGS) > 1:
-            yield f"domain.devices.interfaces[{index}]: logical {name} interface must have exactly one binding method or a binding plugin"
+            rule = "must have exactly one binding method or a binding plugin"
+            yield f"domain.devices.interfaces[{index}]: logical {name} interface {rule}"
 
 
 def _eviction(spec: Spec, _: frozenset[str]) -> Iterator[str]:

@@ -133,7 +133,7 @@ class VMController:
         return ""
 
     async def _record_revision(self, vm: Object) -> None:
-        namespace, name = key_of(vm)
+        namespace, _ = key_of(vm)
         metadata = {
             "name": f"revision-start-vm-{uid_of(vm)}-{vm['metadata']['generation']}",
             "namespace": namespace,

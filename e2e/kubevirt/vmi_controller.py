@@ -1,7 +1,8 @@
-"""virt-controller's part for VMIs: launcher pods, phases up to the hand-over to virt-handler, conditions, and the pod-gone rule.
+"""virt-controller's part for VMIs: launcher pods, phases up to the hand-over to virt-handler, conditions, and the
+pod-gone rule.
 
-A VMI object leaves the API only when it is final and no pod owned by it is left. That is KubeVirt's only protection against two
-instances, and this module keeps exactly that and nothing more.
+A VMI object leaves the API only when it is final and no pod owned by it is left. That is KubeVirt's only protection
+against two instances, and this module keeps exactly that and nothing more.
 """
 
 import copy
@@ -30,6 +31,9 @@ from e2e.kubevirt.api import (
 from e2e.kubevirt.conditions import condition, is_true, put_condition, remove_condition, set_condition
 from e2e.kubevirt.launcher_pod import claim_name, launcher_pod
 from e2e.kubevirt.store import Client, Stores
+from e2e.kubevirt.workqueue import WorkQueue
+
+_CREATE_RETRY_S = 5.0
 
 
 def set_phase(vmi: Object, phase: str) -> None:
@@ -53,7 +57,7 @@ def pods_of(vmi: Object, pods: Iterable[Object]) -> list[Object]:
 
 
 def current_pod(vmi: Object, pods: list[Object]) -> Object | None:
-    """The pod that the VMI runs in: the newest on its node, or before it has one the newest that is no migration's target.
+    """The pod that the VMI runs in: the newest on its node; before it has a node, the newest that no migration made.
 
     A Succeeded pod that an earlier migration left on that node counts too, as it does for the real virt-controller.
     """
@@ -81,6 +85,7 @@ class VMIController:
     def __init__(self, client: Client, stores: Stores) -> None:
         self._client = client
         self._vmis, self._pods, self._claims = stores[VMI], stores[POD], stores[PVC]
+        self.queue: WorkQueue[Key] = WorkQueue("vmi", self.sync)
 
     async def sync(self, key: Key) -> None:
         """Looks at the VMI and its pods and does what is due. Raises ApiError."""
@@ -118,8 +123,7 @@ class VMIController:
             set_condition(
                 vmi, "Synchronized", False, "FailedCreate", f"failed to create virtual machine pod: {error.message}"
             )
-            if error.status >= 500:
-                raise
+            self.queue.add(key_of(vmi), _CREATE_RETRY_S)
             return
         remove_condition(vmi, "Synchronized")
 

@@ -1,4 +1,6 @@
-"""A work queue of keys: each key is handled by one task at a time, again when it changed meanwhile, later when it failed."""
+"""A work queue of keys: each key is handled by one task at a time, again when it changed meanwhile, later when it
+failed.
+"""
 
 import asyncio
 import logging

@@ -1,17 +1,15 @@
-"""A cluster with the KubeVirt stand-in and nothing of the product, for the tests that hold it against the real KubeVirt's behaviour."""
+"""A cluster with the KubeVirt stand-in and nothing of the product, for the tests that hold it against the real
+KubeVirt's behaviour.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-import pytest_asyncio
+from e2e.controlplane import Api, ApiError
+from e2e.hardware import PAIR_NODES
+from e2e.lab import Lab
 
-from e2e.controlplane import Api, ApiError, ControlPlane, ensure_binaries
-from e2e.hardware import PAIR_NODES, Hardware
-from e2e.kubevirt import KubeVirt, Timings
-
-T = TypeVar("T")
 Object = dict[str, Any]
 
 NAMESPACE = "default"
@@ -23,14 +21,15 @@ NODES = "/api/v1/nodes"
 KUBEVIRT = "/apis/kubevirt.io/v1/namespaces/kubevirt/kubevirts/kubevirt"
 SUBRESOURCES = f"/apis/subresources.kubevirt.io/v1/namespaces/{NAMESPACE}"
 OUT_OF_SERVICE = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
-POLL_S = 0.03
+POLL_S = 0.05
 
 
-class Lab:
+class Cluster:
     """The cluster, and what the tests ask of it again and again."""
 
-    def __init__(self, control_plane: ControlPlane, hardware: Hardware, kubevirt: KubeVirt) -> None:
-        self.control_plane, self.hardware, self.kubevirt = control_plane, hardware, kubevirt
+    def __init__(self, lab: Lab) -> None:
+        assert lab.kubevirt is not None
+        self.control_plane, self.hardware, self.kubevirt = lab.control_plane, lab.hardware, lab.kubevirt
         self.expected_violations = 0
 
     @property
@@ -112,11 +111,13 @@ class Lab:
         """HTTP status and message of a PUT to a subresource, with `Accept: */*`."""
         return await self.call("PUT", f"{SUBRESOURCES}/{kind}/{name}/{verb}", body)
 
-    async def call(self, method: str, path: str, body: Any = None, accept: str = "*/*", api: Api | None = None) -> tuple[int, str]:
+    async def call(
+        self, method: str, path: str, body: Any = None, accept: str = "*/*", api: Api | None = None
+    ) -> tuple[int, str]:
         """HTTP status and body of any request."""
         headers = {"Accept": accept, "Content-Type": "application/json"}
         client = (api or self.api)._client
-        response = await client.call_api(method, client.configuration.host + path, headers, body=body or {})
+        response: Any = await client.call_api(method, client.configuration.host + path, headers, body=body or {})
         return response.status, (await response.read()).decode()
 
     async def close(self, node: str) -> None:
@@ -125,7 +126,7 @@ class Lab:
         taints = (await self.api.get(f"{NODES}/{node}"))["spec"].get("taints") or []
         await self.api.patch(f"{NODES}/{node}", {"spec": {"taints": [*taints, OUT_OF_SERVICE]}})
 
-    async def until(self, look: Callable[[], Awaitable[T]], wanted: T, timeout: float = 20) -> float:
+    async def until(self, look: Callable[[], Awaitable[Any]], wanted: Any, timeout: float = 20) -> float:
         """Seconds until `look` returns `wanted`. Fails with what it returned last."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
@@ -134,7 +135,7 @@ class Lab:
             await asyncio.sleep(POLL_S)
         return loop.time() - begin
 
-    async def holds(self, look: Callable[[], Awaitable[T]], wanted: T, seconds: float) -> None:
+    async def holds(self, look: Callable[[], Awaitable[Any]], wanted: Any, seconds: float) -> None:
         """Fails when `look` returns anything but `wanted` within that time."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
@@ -150,6 +151,7 @@ class Lab:
         faults.set_migrations("normal")
         for node in PAIR_NODES:
             faults.set_boot("normal", node=node)
+            faults.handler_down(node, False)
             if self.hardware.servers[node].partitioned:
                 await self.hardware.heal(node)
             if not self.hardware.alive(node):
@@ -173,10 +175,11 @@ class Lab:
     async def _usable(self, node: str) -> bool:
         found = await self.api.get(f"{NODES}/{node}")
         ready = any(one["type"] == "Ready" and one["status"] == "True" for one in found["status"]["conditions"])
-        return ready and not found["spec"].get("taints") and found["metadata"]["labels"].get("kubevirt.io/schedulable") == "true"
+        open_to_vms = found["metadata"]["labels"].get("kubevirt.io/schedulable") == "true"
+        return ready and open_to_vms and not found["spec"].get("taints")
 
     async def _empty(self) -> bool:
-        return not (await self.api.get(VMS))["items"] and not (await self.api.get(VMIS))["items"] and not (await self.api.get(PODS))["items"]
+        return not any([(await self.api.get(path))["items"] for path in (VMS, VMIS, PODS)])
 
 
 _KIND = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration"}
@@ -196,34 +199,3 @@ def vm(name: str, strategy: str = "Always", memory: str = "1Gi", **template: Any
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {"runStrategy": strategy, "template": {"metadata": {"labels": {"app": name}}, "spec": spec}},
     }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def cluster(tmp_path_factory: Any) -> AsyncIterator[Lab]:
-    """One cluster for the tests of a module."""
-    directory: Path = tmp_path_factory.mktemp("kubevirt")
-    control_plane = ControlPlane(directory / "control-plane", await ensure_binaries())
-    hardware = Hardware(control_plane, directory / "hardware", boot_time=0.5, reset_delay=0.1)
-    kubevirt = KubeVirt(control_plane, hardware, directory / "kubevirt", timings=Timings(boot=0.5, shutdown=0.5))
-    try:
-        await control_plane.start()
-        await hardware.start()
-        await kubevirt.start()
-        lab = Lab(control_plane, hardware, kubevirt)
-        await lab.reset()
-        yield lab
-    finally:
-        await kubevirt.stop()
-        await hardware.stop()
-        await control_plane.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def lab(cluster: Lab) -> AsyncIterator[Lab]:
-    """The cluster without VMs; afterwards the ledger must hold exactly the violations that the test expects."""
-    before = len(cluster.kubevirt.ledger.violations)
-    cluster.expected_violations = 0
-    yield cluster
-    new = cluster.kubevirt.ledger.violation_list()[before:]
-    await cluster.reset()
-    assert len(new) == cluster.expected_violations, new

@@ -1,0 +1,120 @@
+"""virt-controller as one program: its controllers, which change is looked at by which of them, and periodic work."""
+
+import asyncio
+import logging
+
+from e2e.controlplane.client import ApiError
+from e2e.kubevirt.api import (
+    DOMAIN_ANNOTATION,
+    MIGRATION_JOB_ANNOTATION,
+    NODE,
+    POD,
+    PVC,
+    VM,
+    VMI,
+    VMIM,
+    Key,
+    Object,
+    annotations_of,
+    is_final,
+    key_of,
+)
+from e2e.kubevirt.configuration import Configuration, Timings
+from e2e.kubevirt.evacuation import Evacuation
+from e2e.kubevirt.migration_controller import MigrationController
+from e2e.kubevirt.migration_policy import MigrationPolicies
+from e2e.kubevirt.node_controller import NodeController
+from e2e.kubevirt.store import Client, Stores
+from e2e.kubevirt.vm_controller import VMController
+from e2e.kubevirt.vmi_controller import VMIController
+from e2e.kubevirt.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class VirtController:
+    """Listens from its creation; acts between `start` and `stop`, but not while `set_down(True)`."""
+
+    def __init__(self, client: Client, stores: Stores, configuration: Configuration, timings: Timings) -> None:
+        self._stores, self._timings = stores, timings
+        self._nodes = NodeController(client, stores, timings)
+        self._vms = VMController(client, stores, configuration, timings).queue
+        self._vmis = VMIController(client, stores).queue
+        policies = MigrationPolicies(stores)
+        self._migrations = MigrationController(client, stores, configuration, policies, timings).queue
+        self._evacuations = WorkQueue("evacuation", Evacuation(client, stores, configuration, timings).sync)
+        self._queues: list[WorkQueue[Key]] = [self._vms, self._vmis, self._migrations, self._evacuations]
+        self._periodic: asyncio.Task[None] | None = None
+        self._down = False
+        stores[VM].subscribe(lambda vm, gone: self._vms.add(key_of(vm)))
+        stores[VMI].subscribe(self._vmi_changed)
+        stores[POD].subscribe(self._pod_changed)
+        stores[VMIM].subscribe(self._migration_changed)
+        stores[PVC].subscribe(self._claim_changed)
+        stores[NODE].subscribe(self._node_changed)
+
+    def start(self) -> None:
+        """Begins with everything that is there."""
+        self._periodic = asyncio.create_task(self._look_around(), name="virt-controller")
+        self.set_down(False)
+
+    async def stop(self) -> None:
+        """Ends for good."""
+        if self._periodic is not None:
+            self._periodic.cancel()
+        for queue in self._queues:
+            await queue.stop()
+
+    def set_down(self, down: bool) -> None:
+        """While down it does nothing; what changed meanwhile is looked at afterwards."""
+        self._down = down
+        for queue in self._queues:
+            if down:
+                queue.pause()
+            else:
+                queue.start()
+
+    async def _look_around(self) -> None:
+        """Once a minute: silent nodes, and evacuations that were given up."""
+        while True:
+            await asyncio.sleep(self._timings.node_check)
+            for vmi in self._stores[VMI]:
+                self._evacuations.add(key_of(vmi))
+            try:
+                if not self._down:
+                    await self._nodes.check()
+            except (ApiError, OSError, TimeoutError) as error:
+                log.debug("node controller: %s", error)
+
+    def _vmi_changed(self, vmi: Object, _: bool) -> None:
+        for queue in (self._vms, self._vmis, self._evacuations):
+            queue.add(key_of(vmi))
+        for migration in self._stores[VMIM]:
+            if _vmi_of(migration) == key_of(vmi):
+                self._migrations.add(key_of(migration))
+
+    def _pod_changed(self, pod: Object, _: bool) -> None:
+        namespace, annotations = key_of(pod)[0], annotations_of(pod)
+        if DOMAIN_ANNOTATION in annotations:
+            self._vmis.add((namespace, annotations[DOMAIN_ANNOTATION]))
+        if MIGRATION_JOB_ANNOTATION in annotations:
+            self._migrations.add((namespace, annotations[MIGRATION_JOB_ANNOTATION]))
+
+    def _migration_changed(self, migration: Object, gone: bool) -> None:
+        self._migrations.add(key_of(migration))
+        if gone or is_final(migration):
+            self._evacuations.add(_vmi_of(migration))
+
+    def _claim_changed(self, claim: Object, _: bool) -> None:
+        for vmi in self._stores[VMI]:
+            if key_of(vmi)[0] == key_of(claim)[0]:
+                self._vmis.add(key_of(vmi))
+
+    def _node_changed(self, node: Object, _: bool) -> None:
+        for vmi in self._stores[VMI]:
+            if (vmi.get("status") or {}).get("nodeName") == node["metadata"]["name"]:
+                self._evacuations.add(key_of(vmi))
+
+
+def _vmi_of(migration: Object) -> Key:
+    return key_of(migration)[0], migration["spec"]["vmiName"]
