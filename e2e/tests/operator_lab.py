@@ -1,0 +1,480 @@
+"""The whole product on a lab, in the words of its domain: VMs that run on a node, faults, actions, what physically ran.
+
+Whatever a test does, afterwards it has to hold that no VM ran twice at once, that every recorded action says why it was
+done and how it ended, and that the operators logged no error which the test had not announced.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from e2e.controlplane import Api, ApiError
+from e2e.controlplane.client import STRATEGIC
+from e2e.hardware import PAIR_NODES, Hardware
+from e2e.kubevirt.faults import Faults
+from e2e.kubevirt.ledger import Ledger
+from e2e.lab import Lab
+from e2e.tests.conftest import restore
+
+Object = dict[str, Any]
+
+PAIR = "/apis/avance.dev/v1alpha1/avancepairs/demo"
+PAIRS, ACTIONS = "/apis/avance.dev/v1alpha1/avancepairs", "/apis/avance.dev/v1alpha1/avanceactions"
+PVMS = "/apis/avance.dev/v1alpha1/namespaces/default/protectedvms"
+_KUBEVIRT = "/apis/kubevirt.io/v1/namespaces/default"
+VMS, VMIS = f"{_KUBEVIRT}/virtualmachines", f"{_KUBEVIRT}/virtualmachineinstances"
+MIGRATIONS = f"{_KUBEVIRT}/virtualmachineinstancemigrations"
+PODS = "/api/v1/namespaces/default/pods"
+KUBEVIRT = "/apis/kubevirt.io/v1/namespaces/kubevirt/kubevirts/kubevirt"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/avance-system/leases/avance-operator"
+PRIMARY, BACKUP = PAIR_NODES
+"""By the placement policy every VM starts on the first node."""
+POLL_S = 0.1
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Action:
+    """An AvanceAction, read."""
+
+    name: str
+    type: str
+    target: str
+    phase: str
+    step: str
+    obj: Object = field(repr=False)
+
+    @classmethod
+    def of(cls, obj: Object) -> "Action":
+        spec, status = obj["spec"], obj.get("status") or {}
+        return cls(
+            obj["metadata"]["name"],
+            spec["type"],
+            spec["target"]["name"],
+            status.get("phase", "Pending"),
+            status.get("step", ""),
+            obj,
+        )
+
+    @property
+    def done(self) -> bool:
+        return self.phase in ("Succeeded", "Failed", "Cancelled")
+
+    @property
+    def steps(self) -> list[Object]:
+        return list((self.obj.get("status") or {}).get("steps") or ())
+
+    @property
+    def says(self) -> str:
+        """The message of the step that it is at."""
+        return next((str(step.get("message", "")) for step in self.steps if step["name"] == self.step), "")
+
+    @property
+    def failed_tries(self) -> int:
+        return sum(step.get("attempts", 0) for step in self.steps)
+
+
+class Site:
+    """A pair that a user has set up, its VMs, and what the tests do to it and ask of it."""
+
+    def __init__(self, lab: Lab) -> None:
+        assert lab.kubevirt is not None, "these tests need KubeVirt"
+        self.lab = lab
+        self._log_seen: dict[Path, int] = {}
+        self._announced: list[str] = []
+
+    @property
+    def api(self) -> Api:
+        """The lab's administrator."""
+        return self.lab.control_plane.api
+
+    @property
+    def hardware(self) -> Hardware:
+        return self.lab.hardware
+
+    @property
+    def faults(self) -> Faults:
+        assert self.lab.kubevirt is not None
+        return self.lab.kubevirt.faults
+
+    @property
+    def ledger(self) -> Ledger:
+        assert self.lab.kubevirt is not None
+        return self.lab.kubevirt.ledger
+
+    # What the user applies
+
+    async def apply_pair(self, **changes: Any) -> None:
+        """The pair of the two nodes, its waits shortened; `changes` are merged into the spec."""
+        bmcs = self.hardware.bmcs
+        fencing = [
+            {"name": node, "address": bmc.url, "credentialsSecretName": f"bmc-{node}"} for node, bmc in bmcs.items()
+        ]
+        spec = {
+            "nodeSelector": {"avance.dev/pair": "demo"},
+            "mode": "Automatic",
+            "health": {"minimumStaySeconds": 0},
+            "fencing": {"nodes": fencing, "requestTimeoutSeconds": 1, "checkIntervalSeconds": 10},
+            "recovery": {"stabilisationSeconds": 2, "powerOn": "Automatic"},
+            "placement": {"policy": "Consolidated"},
+            "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30},
+            "migration": {"retryBackoffSeconds": 5},
+            **changes,
+        }
+        body = {"apiVersion": "avance.dev/v1alpha1", "kind": "AvancePair", "metadata": {"name": "demo"}, "spec": spec}
+        await self.api.patch(PAIR, body, "application/apply-patch+yaml", fieldManager="user", force="true")
+
+    async def apply_vm(self, name: str, **spec: Any) -> None:
+        """Creates a ProtectedVM, small unless the spec says otherwise."""
+        disks = [{"name": "root", "containerImage": "registry.example/linux:1"}]
+        small = {"pairRef": {"name": "demo"}, "cores": 1, "memory": "512Mi", "disks": disks}
+        await self.api.post(PVMS, {**_kind("ProtectedVM"), "metadata": {"name": name}, "spec": {**small, **spec}})
+
+    async def running_vms(self, *names: str, on: str = PRIMARY, **spec: Any) -> None:
+        """Creates VMs of one spec and awaits that they run."""
+        for name in names:
+            await self.apply_vm(name, **spec)
+        await self.vms_run_on(on, *names)
+
+    async def edit_vm(self, name: str, **spec: Any) -> None:
+        await self.api.patch(f"{PVMS}/{name}", {"spec": spec})
+
+    async def ask_for(self, kind: str, target: str, **spec: Any) -> str:
+        """A person's own AvanceAction on a VM or a node; its name."""
+        where: Object = (
+            {"kind": "Node", "name": target}
+            if target in PAIR_NODES
+            else {"kind": "ProtectedVM", "name": target, "namespace": "default"}
+        )
+        body = {"pairRef": {"name": "demo"}, "type": kind, "target": where, "requestedBy": "lab-admin", **spec}
+        made = await self.api.post(
+            ACTIONS, {**_kind("AvanceAction"), "metadata": {"generateName": "my-"}, "spec": body}
+        )
+        return str(made["metadata"]["name"])
+
+    # What happens to it
+
+    async def force_delete_pods(self, vm: str) -> None:
+        """As a person does with `kubectl delete pod --force`."""
+        for pod in await self.pods(vm):
+            await self.api.delete(f"{PODS}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
+
+    async def set_condition(self, node: str, kind: str, status: str, message: str = "") -> None:
+        """As a person does with `kubectl patch node --subresource=status`."""
+        entry = {"type": kind, "status": status, "reason": "Manual", "message": message or "set by hand"}
+        moment = {"lastTransitionTime": "2026-01-01T00:00:00Z", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}
+        body = {"status": {"conditions": [entry | moment]}}
+        await self.api.patch(f"/api/v1/nodes/{node}/status", body, STRATEGIC)
+
+    async def cordon(self, node: str, closed: bool = True) -> None:
+        await self.api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": closed or None}})
+
+    async def raise_migration_limits(self) -> None:
+        """By default KubeVirt lets two migrations leave a node at a time."""
+        limits = {"parallelOutboundMigrationsPerNode": 8, "parallelMigrationsPerCluster": 16}
+        await self.api.patch(KUBEVIRT, {"spec": {"configuration": {"migrations": limits}}})
+
+    async def operator(self, deed: str, number: int = 1) -> None:
+        """Starts, stops or kills an operator."""
+        await self.lab.operator(deed, number)
+
+    async def kill_operator_at(self, kind: str, step: str, number: int = 1) -> Action:
+        """SIGKILL as soon as an action of that kind has that step on record."""
+        listing = await self.api.get(ACTIONS)
+        for obj in listing["items"]:
+            if _is_at(obj, kind, step):
+                await self.operator("kill", number)
+                return Action.of(obj)
+        version = listing["metadata"]["resourceVersion"]
+        async with asyncio.timeout(PATIENCE_S * 2):
+            async for event in self.api.watch(ACTIONS, resourceVersion=version):
+                if event["type"] != "BOOKMARK" and _is_at(event["object"], kind, step):
+                    await self.operator("kill", number)
+                    return Action.of(event["object"])
+        raise AssertionError(f"no {kind} was ever at {step}")
+
+    def announce(self, *patterns: str) -> None:
+        """Errors of the operators that belong to this test, as regular expressions."""
+        self._announced.extend(patterns)
+
+    # What is to be awaited
+
+    async def until(self, look: Callable[[], Awaitable[Any]], what: str, within: float = PATIENCE_S) -> Any:
+        """The first true thing that `look` returns; fails saying what it was to be, and what was done."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while not (seen := await look()):
+            if loop.time() > deadline:
+                raise AssertionError(f"not within {within:g} s: {what}\n{await self.story()}")
+            await asyncio.sleep(POLL_S)
+        return seen
+
+    async def vms_run_on(self, node: str, *names: str, within: float = PATIENCE_S) -> None:
+        """These VMs, or all: they execute there, KubeVirt says so, and the operator says so."""
+
+        async def there() -> bool:
+            wanted = names or tuple(pvm["metadata"]["name"] for pvm in (await self.api.get(PVMS))["items"])
+            return set(wanted) <= self._executing_on(node) and set(wanted) <= await self._reported_running_on(node)
+
+        await self.until(there, f"{', '.join(names) or 'all VMs'} on {node}", within)
+
+    async def action(self, kind: str, target: str, phase: str = "Succeeded", within: float = PATIENCE_S) -> Action:
+        """The latest action of that kind on that target, once it has that phase."""
+
+        async def there() -> Action | None:
+            found = await self.actions(kind, target)
+            return found[-1] if found and found[-1].phase == phase else None
+
+        action: Action = await self.until(there, f"{kind} of {target} {phase}", within)
+        return action
+
+    async def action_says(self, kind: str, target: str, words: str, within: float = PATIENCE_S) -> Action:
+        """The open action of that kind on that target, once the message of its step holds these words."""
+
+        async def there() -> Action | None:
+            found = await self.actions(kind, target)
+            return next((one for one in found if not one.done and words in one.says), None)
+
+        action: Action = await self.until(there, f"{kind} of {target} saying {words!r}", within)
+        return action
+
+    async def pair_is(self, condition: str, status: str = "True", words: str = "", within: float = PATIENCE_S) -> str:
+        """Awaits a condition of the pair with that status and these words; its message."""
+
+        async def there() -> str | None:
+            for found in (await self.pair_status()).get("conditions") or ():
+                if found["type"] == condition and found["status"] == status and words in found["message"]:
+                    return str(found["message"])
+            return None
+
+        return str(await self.until(there, f"pair {condition}={status} {words}", within))
+
+    async def node_is(
+        self, node: str, *, state: str = "", score: int | None = None, within: float = PATIENCE_S
+    ) -> None:
+        """Awaits what the pair's status says of a node. All that follows from the same look is on record before it."""
+
+        async def there() -> bool:
+            nodes: list[Object] = (await self.pair_status()).get("nodes") or []
+            found = next((one for one in nodes if one["name"] == node), {})
+            return bool(found) and state in ("", found["state"]) and score in (None, found["score"])
+
+        await self.until(there, f"{node} {state} {'' if score is None else score}", within)
+
+    async def whole(self, within: float = 60) -> None:
+        """Both nodes serve without a mark left on them, nothing is under way, and a crash would be survived."""
+
+        async def no_marks() -> bool:
+            nodes = [await self.node(node) for node in PAIR_NODES]
+            return all(self.hardware.alive(node) for node in PAIR_NODES) and not any(map(_marks, nodes))
+
+        async def idle() -> bool:
+            return all(action.done for action in await self.actions())
+
+        await self.until(no_marks, "both nodes without marks", within)
+        await self.until(idle, "no action under way", within)
+        await self.pair_is("Redundant", within=within)
+        await self.pair_is("FailoverReady", within=within)
+
+    async def revision_when(self, path: str, is_so: Callable[[Object], bool]) -> asyncio.Task[int]:
+        """A task whose result is the store's revision at which an object of that kind is first seen to be so.
+
+        All kinds share one sequence of revisions, so these tell what was written before what.
+        """
+        version = (await self.api.get(path))["metadata"]["resourceVersion"]
+
+        async def watch() -> int:
+            async for event in self.api.watch(path, resourceVersion=version):
+                if event["type"] in ("ADDED", "MODIFIED") and is_so(event["object"]):
+                    return int(event["object"]["metadata"]["resourceVersion"])
+            raise AssertionError(f"the watch of {path} ended")
+
+        return asyncio.create_task(watch())
+
+    # What can be asked
+
+    async def pair_status(self) -> Object:
+        return dict((await self.api.get(PAIR)).get("status") or {})
+
+    async def actions(self, kind: str = "", target: str = "") -> list[Action]:
+        """What is on record, oldest first."""
+        found = [Action.of(obj) for obj in (await self.api.get(ACTIONS))["items"]]
+        chosen = (one for one in found if kind in ("", one.type) and target in ("", one.target))
+        return sorted(chosen, key=lambda one: (one.obj["metadata"]["creationTimestamp"], _began(one)))
+
+    async def node(self, name: str) -> Object:
+        return dict(await self.api.get(f"/api/v1/nodes/{name}"))
+
+    async def pvm(self, name: str) -> Object:
+        return dict(await self.api.get(f"{PVMS}/{name}"))
+
+    async def virtual_machine(self, name: str) -> Object:
+        return dict(await self.api.get(f"{VMS}/{name}"))
+
+    async def pods(self, vm: str) -> list[Object]:
+        return list((await self.api.get(PODS, labelSelector=f"vm.kubevirt.io/name={vm}"))["items"])
+
+    async def migrations(self) -> list[Object]:
+        return list((await self.api.get(MIGRATIONS))["items"])
+
+    def runs(self, vm: str) -> list[Object]:
+        """Every time that this VM physically ran since it was made, oldest first."""
+        return [run for run in self.ledger.history() if run["name"] == vm and run["number"] > self._first_run]
+
+    async def metric(self, name: str, number: int = 1) -> float:
+        """Sum of the samples whose line begins with `name`; 0 without any."""
+        async with aiohttp.ClientSession() as session, session.get(self.lab.operators[number].metrics_url) as response:
+            text = await response.text()
+        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+
+    async def events(self, of: str) -> set[str]:
+        """Reasons of the Events about one object."""
+        listing = await self.api.get("/apis/events.k8s.io/v1/events")
+        return {event["reason"] for event in listing["items"] if event.get("regarding", {}).get("name") == of}
+
+    async def story(self) -> str:
+        """What has been done, for a test that fails."""
+        lines = [f"{one.type} {one.target} {one.phase} {one.step}: {one.says}" for one in await self.actions()]
+        executing = [f"{run['name']} runs on {run['node']}" for run in self.ledger.running()]
+        status = await self.pair_status()
+        told = [f"{each['type']}={each['status']} {each['message']}" for each in status.get("conditions") or ()]
+        return "\n".join([*lines, *executing, *told])
+
+    def _executing_on(self, node: str) -> set[str]:
+        return {run["name"] for run in self.ledger.running() if run["node"] == node}
+
+    async def _reported_running_on(self, node: str) -> set[str]:
+        statuses = {pvm["metadata"]["name"]: pvm.get("status") or {} for pvm in (await self.api.get(PVMS))["items"]}
+        return {
+            name for name, told in statuses.items() if told.get("phase") == "Running" and told.get("primary") == node
+        }
+
+    # Before and after a test
+
+    async def prepare(self) -> None:
+        """An operator that leads, and a pair without VMs and without a past."""
+        self._announced.clear()
+        self._first_run = max((run["number"] for run in self.ledger.history()), default=0)
+        first = self.lab.operators.get(1)
+        if first is None or first.pid is None:
+            await self.operator("start")
+        await self.apply_pair()
+        await self.whole()
+
+    async def check(self) -> None:
+        """What has to hold after every test."""
+        assert self.ledger.violations == [], self.ledger.violation_list()
+        for action in await self.actions():
+            spec, status = action.obj["spec"], action.obj.get("status") or {}
+            assert spec["reason"], action
+            assert spec["requestedBy"], action
+            assert not action.done or status["result"], action
+        assert self._unannounced_errors() == []
+
+    async def clean(self) -> None:
+        """A whole site with an operator, without VMs, whatever the test left behind."""
+        self.faults.set_migrations("normal")
+        for node in PAIR_NODES:
+            self.faults.set_boot("normal", node=node)
+            for condition in (await self.node(node))["status"]["conditions"]:
+                if condition["reason"] == "Manual" and condition["status"] == "True":
+                    await self.set_condition(node, condition["type"], "False")
+            if _marks(await self.node(node)) == {"cordon"}:
+                await self.cordon(node, closed=False)
+        if self.lab.operators[1].pid is None:
+            await self.operator("start")
+        await restore(self.hardware)
+        await self.whole()
+        await self._remove_vms()
+        for action in await self.actions():
+            await self.api.delete(f"{ACTIONS}/{action.name}")
+        await self.api.patch(KUBEVIRT, {"spec": {"configuration": {"migrations": None}}})
+        self._unannounced_errors()
+
+    async def _remove_vms(self) -> None:
+        for pvm in (await self.api.get(PVMS))["items"]:
+            await self.api.delete(f"{PVMS}/{pvm['metadata']['name']}")
+
+        async def gone() -> bool:
+            return not any([(await self.api.get(path))["items"] for path in (PVMS, VMS, VMIS, PODS, MIGRATIONS)])
+
+        await self.until(gone, "every VM removed", 60)
+
+    def _unannounced_errors(self) -> list[str]:
+        """Lines that the operators have written since the last look and that are no ordinary ones."""
+        errors = []
+        for path in sorted((self.lab.state_dir / "logs").glob("operator-*.log")):
+            text = path.read_text(errors="replace")
+            errors += [line for line in text[self._log_seen.get(path, 0) :].splitlines() if _alarming(line)]
+            self._log_seen[path] = len(text)
+        return [line for line in errors if not any(re.search(pattern, line) for pattern in self._announced)]
+
+
+def _kind(kind: str) -> Object:
+    return {"apiVersion": "avance.dev/v1alpha1", "kind": kind}
+
+
+def _is_at(obj: Object, kind: str, step: str) -> bool:
+    action = Action.of(obj)
+    return action.type == kind and action.step == step and not action.done
+
+
+def _began(action: Action) -> str:
+    return str((action.obj.get("status") or {}).get("startedAt", ""))
+
+
+def _marks(node: Object) -> set[str]:
+    """What keeps VMs off a node."""
+    keys: Iterable[str] = (taint["key"] for taint in node["spec"].get("taints") or ())
+    found = {key for key in keys if key != "node.kubernetes.io/unschedulable"}
+    found |= {"cordon"} if node["spec"].get("unschedulable") else set()
+    found |= {"avance.dev/closed"} if "avance.dev/closed" in (node["metadata"].get("annotations") or {}) else set()
+    return found | (set() if node["metadata"]["labels"].get("kubevirt.io/schedulable") == "true" else {"label"})
+
+
+def _alarming(line: str) -> bool:
+    """A log line at level ERROR, or one that is no log line at all (a traceback, a warning of the interpreter)."""
+    try:
+        return json.loads(line)["level"] in ("ERROR", "CRITICAL")
+    except (ValueError, TypeError, KeyError):
+        return True
+
+
+@pytest_asyncio.fixture(name="long_lived_site", scope="session", loop_scope="session")
+async def one_site_a_session(lab: Lab) -> Site:
+    return Site(lab)
+
+
+@pytest_asyncio.fixture(name="site", loop_scope="session")
+async def fresh_site(long_lived_site: Site) -> AsyncIterator[Site]:
+    """A pair without VMs before the test; what must always hold is looked at after it."""
+    async with visit(long_lived_site) as site:
+        yield site
+
+
+@asynccontextmanager
+async def visit(site: Site) -> AsyncIterator[Site]:
+    """Prepares a site, checks it when all that was done has been done, and leaves it clean."""
+    await site.prepare()
+    try:
+        yield site
+        await site.check()
+    finally:
+        await site.clean()
+
+
+async def refused(request: Awaitable[Any]) -> ApiError | None:
+    """The API server's refusal, or None."""
+    try:
+        await request
+    except ApiError as refusal:
+        return refusal
+    return None

@@ -1,0 +1,169 @@
+"""VMs under the operator's care while both servers are well: placed, started, stopped, edited, restarted, evicted."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from e2e.tests.operator_lab import BACKUP, PODS, PRIMARY, Site, fresh_site, one_site_a_session, refused  # noqa: F401
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_vms_start_on_one_node_and_the_other_is_the_spare(site: Site) -> None:
+    """Consolidated by default; highest tier first; `kubectl get pvm` answers "is it all right?"."""
+    await site.apply_pair(mode="Observe")
+    for name, tier in (("low", "Low"), ("medium", "Medium"), ("high", "High")):
+        await site.apply_vm(name, restartPriority=tier)
+    await site.pair_is("Observing")
+    await site.apply_pair()
+    await site.vms_run_on(PRIMARY)
+    assert [run["name"] for run in site.ledger.history()[-3:]] == ["high", "medium", "low"]
+    status = await site.pair_status()
+    assert status["primary"] == PRIMARY
+    assert status["vmCount"] == "3/8"
+    shown = await site.lab.control_plane.kubectl("get", "pvm", "high", "--no-headers")
+    assert shown.split()[:5] == ["high", "Running", PRIMARY, BACKUP, "True"]
+
+
+async def test_a_preferred_node_outweighs_the_policy(site: Site) -> None:
+    """preferredNode: node of the pair that the VM runs on when both are equally fit."""
+    await site.running_vms("web")
+    await site.running_vms("db", on=BACKUP, preferredNode=BACKUP)
+
+
+async def test_running_false_shuts_the_guest_down_and_true_starts_it_again(site: Site) -> None:
+    """`running`: whether the VM shall run. False shuts it down."""
+    await site.running_vms("web")
+    await site.edit_vm("web", running=False)
+    await site.action("Stop", "web")
+    assert site.runs("web")[-1]["ended"]
+    await site.edit_vm("web", running=True)
+    await site.vms_run_on(PRIMARY)
+    assert len(site.runs("web")) == 2
+
+
+async def test_an_edit_reaches_the_virtual_machine_and_the_guest_runs_on(site: Site) -> None:
+    """The operator owns one VirtualMachine for each ProtectedVM; what it does not name comes from the overlay."""
+    await site.running_vms("web")
+    await site.edit_vm(
+        "web", cores=3, template={"metadata": {"labels": {"team": "red"}}, "spec": {"hostname": "front"}}
+    )
+
+    async def edited() -> bool:
+        template = (await site.virtual_machine("web"))["spec"]["template"]
+        found = (
+            template["spec"]["domain"]["cpu"]["cores"],
+            template["spec"].get("hostname"),
+            template["metadata"]["labels"].get("team"),
+        )
+        return bool(found == (3, "front", "red"))
+
+    await site.until(edited, "the VirtualMachine edited")
+    assert len(site.runs("web")) == 1
+    await site.vms_run_on(PRIMARY)
+
+
+async def test_a_guest_that_crashes_is_restarted_where_it_is(site: Site) -> None:
+    """VM failure: restart the VM where it is. One that keeps failing is answered ever more slowly."""
+    await site.running_vms("web", "db", on=BACKUP, preferredNode=BACKUP)
+    site.faults.crash_guest("default", "web")
+    first = await site.action("Restart", "web")
+    assert first.obj["spec"]["reason"] == "GuestFailed"
+    await site.vms_run_on(BACKUP)
+    assert [len(site.runs(vm)) for vm in ("web", "db")] == [2, 1]
+
+    site.faults.crash_guest("default", "web")
+    second = await site.until(lambda: _restarts(site, "web", 2), "the second restart", 30)
+    began = [action.obj["metadata"]["creationTimestamp"] for action in second]
+    assert _seconds_between(*began) >= 9
+    await site.vms_run_on(BACKUP)
+    assert len(site.runs("web")) == 3
+
+
+async def test_a_guest_that_shuts_itself_down_is_started_again(site: Site) -> None:
+    """It shall run, so it is restarted where it is."""
+    await site.running_vms("web")
+    site.faults.shutdown_guest("default", "web")
+    restart = await site.action("Restart", "web")
+    assert restart.obj["spec"]["reason"] == "GuestShutDown"
+    await site.vms_run_on(PRIMARY)
+
+
+async def test_a_force_deleted_launcher_pod_on_a_live_node_never_makes_two_instances(site: Site) -> None:
+    """Launcher lost: restarted where it is, but never two instances of one VM."""
+    await site.running_vms("web")
+    await site.force_delete_pods("web")
+    await site.until(lambda: _runs(site, "web", 2), "web runs again")
+    await site.vms_run_on(PRIMARY)
+    first, second = site.runs("web")
+    assert first["ended"] <= second["started"]
+
+
+async def test_an_eviction_is_refused_and_becomes_a_move(site: Site) -> None:
+    """`kubectl drain`: KubeVirt answers 429 and leaves the move to the operator, by its rules."""
+    await site.running_vms("web")
+    (pod,) = await site.pods("web")
+    name = pod["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    refusal = await refused(site.api.post(f"{PODS}/{name}/eviction", eviction))
+    assert refusal is not None
+    assert refusal.status == 429
+    move = await site.action("Migrate", "web")
+    assert move.obj["spec"]["reason"] == "EvictionRequested"
+    await site.vms_run_on(BACKUP)
+    assert await site.actions("Restart") == []
+
+
+async def test_a_person_asks_for_a_move_a_restart_and_a_fence(site: Site) -> None:
+    """AvanceAction is also the way a person asks for something; a live server is never fenced."""
+    await site.running_vms("web")
+    move = await site.ask_for("Migrate", "web")
+    await site.action("Migrate", "web")
+    await site.vms_run_on(BACKUP)
+    first_life = site.ledger.running()[-1]["vmi_uid"]
+    await site.ask_for("Restart", "web")
+    await site.action("Restart", "web")
+    await site.vms_run_on(BACKUP)
+    assert site.runs("web")[-1]["vmi_uid"] != first_life
+    fence = await site.ask_for("Fence", BACKUP)
+    cancelled = await site.action("Fence", BACKUP, "Cancelled")
+    assert "alive" in cancelled.obj["status"]["result"]
+    assert site.hardware.alive(BACKUP)
+    asked = {action.name: action.obj["spec"] for action in await site.actions()}
+    assert {asked[name]["requestedBy"] for name in (move, fence)} == {"lab-admin"}
+    assert asked[move]["reason"] == "Requested"
+    assert len(site.runs("web")) == 3
+
+
+async def test_metrics_probes_and_events_tell_what_the_log_tells(site: Site) -> None:
+    """Metrics endpoint and health probes; Kubernetes Events with the same reasons as the log."""
+    await site.running_vms("web")
+    await site.until(lambda: _leads(site), "the operator leads")
+    assert await site.metric('avance_node_health_score{node="node-a"') == 100
+    assert await site.metric("avance_actions_total{") >= 1
+    await site.until(lambda: _told(site, "web"), "Events about web")
+    log = (site.lab.state_dir / "logs" / "operator-avance-1.log").read_text()
+    logged = {json.loads(line)["message"].partition(":")[0] for line in log.splitlines() if '"object"' in line}
+    assert await site.events("web") & {"ShallRun", "StartSucceeded", "Ready", "Protected"} <= logged
+
+
+async def _restarts(site: Site, vm: str, number: int) -> list[object] | None:
+    found = await site.actions("Restart", vm)
+    return list(found) if len(found) >= number else None
+
+
+async def _runs(site: Site, vm: str, number: int) -> bool:
+    return len(site.runs(vm)) >= number
+
+
+async def _leads(site: Site) -> bool:
+    return await site.metric("avance_leader") == 1
+
+
+async def _told(site: Site, vm: str) -> bool:
+    return await site.events(vm) >= {"ShallRun", "StartSucceeded", "Ready", "Protected"}
+
+
+def _seconds_between(first: str, second: str) -> float:
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
