@@ -63,9 +63,11 @@ class Operator:
     async def run(self) -> int:
         """Serve until told to stop; returns the exit status."""
         kube = await Kube.connect()
+        # The Lease has connections of its own: however many requests wait elsewhere, its renewal never queues.
+        kube_of_lease = await Kube.connect()
         await self._http.start(self._options.host, self._options.probe_port, self._options.metrics_port)
         watching = asyncio.create_task(self._watch())
-        leading = asyncio.create_task(self._lead(kube))
+        leading = asyncio.create_task(self._lead(kube, kube_of_lease))
         obeying = asyncio.create_task(self._obey_signals())
         try:
             done, _ = await asyncio.wait({watching, leading}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,6 +81,7 @@ class Operator:
             await asyncio.wait({watching, leading, obeying}, timeout=5)
             await self._http.close()
             await kube.close()
+            await kube_of_lease.close()
 
     async def _watch(self) -> None:
         await kopf.operator(
@@ -96,9 +99,9 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
 
-    async def _lead(self, kube: Kube) -> None:
+    async def _lead(self, kube: Kube, kube_of_lease: Kube) -> None:
         options = self._options
-        lease = LeaderLease(kube, options.namespace, LEASE_NAME, options.identity)
+        lease = LeaderLease(kube_of_lease, options.namespace, LEASE_NAME, options.identity)
         acquiring = asyncio.create_task(lease.acquire())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
