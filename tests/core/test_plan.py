@@ -79,13 +79,13 @@ def _on_what_it_can_be_on(made: ActionView) -> ActionView:
     return replace(made, target="node-a" if on_node else "default/db")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
 def test_the_same_view_gives_the_same_plan_and_no_view_breaks_it(view: PairView) -> None:
     assert plan(view, NOW) == plan(view, NOW)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
 def test_one_thing_at_a_time_is_done_to_a_node_or_vm(view: PairView) -> None:
     todo = plan(view, NOW)
@@ -94,7 +94,7 @@ def test_one_thing_at_a_time_is_done_to_a_node_or_vm(view: PairView) -> None:
     assert not [target for target in wanted if view.open_action(target)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
 def test_every_intent_says_why_and_every_open_action_goes_on(view: PairView) -> None:
     todo = plan(view, NOW)
@@ -103,7 +103,7 @@ def test_every_intent_says_why_and_every_open_action_goes_on(view: PairView) -> 
     assert todo.look_at is None or todo.look_at > NOW
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
 def test_at_most_one_node_is_fenced(view: PairView) -> None:
     assert sum(intent.type is ActionType.FENCE for intent in plan(view, NOW).intents) <= 1

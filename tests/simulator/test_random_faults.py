@@ -15,7 +15,7 @@ from avance.simulator.schedule import CALM_BEFORE, HEALING, TROUBLE, schedule
 from avance.simulator.simulation import TICK
 
 STEPS_A_SCHEDULE = (CALM_BEFORE + TROUBLE + HEALING) / TICK
-STEPS = int(os.environ.get("AVANCE_SIM_STEPS", "25000"))
+STEPS = int(os.environ.get("AVANCE_SIM_STEPS", "17000"))
 FIRST_SEED = int(os.environ.get("AVANCE_SIM_SEED", "1"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + max(1, round(STEPS / STEPS_A_SCHEDULE)))
 
@@ -28,6 +28,6 @@ def test_random_faults(seed: int) -> None:
 
 
 def test_a_seed_always_makes_the_same_schedule_and_the_same_timeline() -> None:
-    first, second = schedule(3), schedule(3)
-    assert first == second != schedule(4)
-    assert run(parse("3", yaml.safe_load(first))).timeline == run(parse("3", yaml.safe_load(second))).timeline
+    assert schedule(3) == schedule(3) != schedule(4)
+    short = yaml.safe_load(schedule(3)) | {"ends": "120 s", "then": []}
+    assert run(parse("3", short)).timeline == run(parse("3", short)).timeline != ()

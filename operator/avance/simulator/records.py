@@ -1,4 +1,4 @@
-"""The AvanceActions of a simulated pair: all that outlives an operator, written as the operator writes the real ones."""
+"""The AvanceActions of a simulated pair: all that outlives an operator, written as it writes the real ones."""
 
 from __future__ import annotations
 
