@@ -1,6 +1,7 @@
 """How the story is told: with colours on a terminal, as plain lines otherwise."""
 
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from rich.table import Table as RichTable
 
 from e2e.demo.tables import Table
 
+_READING_WIDTH = 110
 _PLAIN_WIDTH = 200
 """Tables are not wrapped in a log or a pipe."""
 
@@ -29,7 +31,8 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """Words to the reader."""
-        self._console.print(f"\n  {escape(text)}")
+        wrapped = textwrap.fill(text, min(_READING_WIDTH, self._console.width - 4))
+        self._console.print(f"\n{escape(textwrap.indent(wrapped, '  '))}")
 
     def deed(self, text: str) -> None:
         """Something is done to the lab."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
+
 from e2e.controlplane import Api, ApiError
 
 Object = dict[str, Any]
@@ -88,7 +90,7 @@ class World:
                 async for event in api.watch(path, resourceVersion=listed["metadata"]["resourceVersion"]):
                     if not self._take(kind, event):
                         break
-            except (ApiError, OSError, TimeoutError):
+            except (ApiError, aiohttp.ClientError, OSError, TimeoutError):
                 await asyncio.sleep(_RETRY_S)
 
     def _take(self, kind: str, event: dict[str, Any]) -> bool:
