@@ -215,12 +215,13 @@ class MigrationController:
         await self._client.update(VMI, new)
 
     async def _mark_failed(self, migration: Object, vmi: Object, reason: str) -> None:
+        """Only while no virt-handler has begun to copy: then it is the source's virt-handler that tells the outcome."""
         state = self._state(migration, vmi)
-        if not state or state.get("completed"):
+        if not state or state.get("completed") or state.get("startTimestamp"):
             return
         new = copy.deepcopy(vmi)
         new["status"]["migrationState"].update(
-            completed=True, failed=True, endTimestamp=state.get("endTimestamp") or timestamp(), failureReason=reason
+            completed=True, failed=True, startTimestamp=timestamp(), endTimestamp=timestamp(), failureReason=reason
         )
         await self._client.update(VMI, new)
 

@@ -88,7 +88,12 @@ class Cluster:
         return list(answer["items"])
 
     async def force_delete(self, pod: Object) -> None:
-        await self.api.delete(f"{PODS}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
+        """A pod that went with its VMI meanwhile is fine."""
+        try:
+            await self.api.delete(f"{PODS}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
+        except ApiError as error:
+            if error.status != 404:
+                raise
 
     async def force_delete_pods_on(self, node: str) -> None:
         for pod in (await self.api.get(PODS))["items"]:
