@@ -21,7 +21,8 @@ from avance.operator.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 10.0
+"""Between tries of what fails: a BMC that has recovered must not be waited for while VMs are down."""
 
 
 @dataclass
