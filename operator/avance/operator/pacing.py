@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-STATUS_WRITERS = 16
-"""Pairs that write their statuses at the same time: enough to keep an API server busy, few enough to leave room."""
+STATUS_WRITERS = 2
+"""Pairs that write their statuses at the same time, each up to one for every VM: enough to keep an API server busy."""
 
 
 class Pacing:

@@ -130,13 +130,16 @@ class PairLoop:
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
         if view.policy.mode is Mode.AUTOMATIC:
-            deadlines += await self._carry_out(pair, obj, view, decided)
+            recorded = await asyncio.gather(*(self._record(pair, obj, intent) for intent in decided.intents))
+            deadlines += await self._carry_out(pair, view, decided)
+            if any(recorded):
+                # Acted on first: the next look, which is due at once, tells of it.
+                return now
         await self._tell(obj, view, now, decided)
         return min(at for at in deadlines if at is not None)
 
-    async def _carry_out(self, pair: AvancePair, obj: Object, view: PairView, decided: Plan) -> list[float | None]:
-        """Record, then do. Each action is independent of the others."""
-        await asyncio.gather(*(self._record(pair, obj, intent) for intent in decided.intents))
+    async def _carry_out(self, pair: AvancePair, view: PairView, decided: Plan) -> list[float | None]:
+        """Do what is on record. Each action is independent of the others."""
         open_actions = {action.name for action, _ in decided.progress}
         self._runner.keep_only(open_actions | {f"upkeep {effect.vm}" for effect in decided.upkeep})
         due = await asyncio.gather(*(self._advance(pair, action, progress) for action, progress in decided.progress))
@@ -144,13 +147,14 @@ class PairLoop:
         await self._journal.prune(view.actions, view.policy.retained_actions)
         return [*due, *upkeep]
 
-    async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> None:
-        if await self._journal.record(pair, obj["metadata"]["uid"], intent):
-            self.wake()
-            for resource, regarding in self._regarding(obj, intent.target):
-                self._events.tell(
-                    resource, regarding, intent.reason, f"{intent.type} {intent.target}: {intent.message}"
-                )
+    async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> bool:
+        """Write an intent down; False if it was on record already."""
+        if not await self._journal.record(pair, obj["metadata"]["uid"], intent):
+            return False
+        self.wake()
+        for resource, regarding in self._regarding(obj, intent.target):
+            self._events.tell(resource, regarding, intent.reason, f"{intent.type} {intent.target}: {intent.message}")
+        return True
 
     async def _advance(self, pair: AvancePair, action: ActionView, progress: Progress) -> float | None:
         """Write the step down, and only then have its effects done."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 from avance.core.model import PairView
 from avance.core.plan import Plan
 from avance.core.policy import Mode
-from avance.core.report import Condition, PairReport
+from avance.core.report import Condition, PairReport, VmReport
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS, Resource
@@ -29,16 +30,18 @@ class StatusWriter:
 
     async def write(self, pair: Object, view: PairView, told: PairReport, decided: Plan, now: float) -> None:
         """Bring every status up to date; raises ApiError when one cannot be written."""
-        for vm in told.vms:
-            namespace, name = vm.key.split("/")
-            obj = self._store.get(PROTECTED_VMS, name, namespace)
-            if obj is not None:
-                status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now)
-                await self._write(PROTECTED_VMS, obj, status)
+        await asyncio.gather(*(self._write_vm(vm, now) for vm in told.vms))
         known, generation = pair.get("status") or {}, pair["metadata"]["generation"]
         if view.policy.mode is Mode.OBSERVE:
             told = _observing(told, decided)
         await self._write(AVANCE_PAIRS, pair, pair_status(known, generation, view, told, now))
+
+    async def _write_vm(self, vm: VmReport, now: float) -> None:
+        namespace, name = vm.key.split("/")
+        obj = self._store.get(PROTECTED_VMS, name, namespace)
+        if obj is not None:
+            status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now)
+            await self._write(PROTECTED_VMS, obj, status)
 
     async def _write(self, resource: Resource, obj: Object, status: Object) -> None:
         known = obj.get("status") or {}
