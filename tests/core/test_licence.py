@@ -76,25 +76,36 @@ def test_evidence_for_one_node_does_not_cover_the_other_one_that_it_may_run_on()
 
 
 @pytest.mark.parametrize(
-    ("vanished", "heard", "allowed"),
+    ("vanished", "contact", "heard", "allowed"),
     [
-        (60.0, 10.0, True),
-        (9 + ORPHAN_SECONDS, 9.0, True),
-        (9 + ORPHAN_SECONDS - 0.1, 9.0, False),
-        (2.0, 1.0, False),
-        (4.0, 9.0, False),
-        (60.0, 0.5, False),
-        (60.0, ORPHAN_SECONDS - 0.1, False),
-        (60.0, ORPHAN_SECONDS, True),
+        (60.0, 900.0, 10.0, True),
+        (9 + ORPHAN_SECONDS, 900.0, 9.0, True),
+        (9 + ORPHAN_SECONDS - 0.1, 900.0, 9.0, False),
+        (2.0, 900.0, 1.0, False),
+        (4.0, 900.0, 9.0, False),
+        (60.0, 0.5, 0.5, False),
+        (60.0, ORPHAN_SECONDS - 0.1, ORPHAN_SECONDS - 0.1, False),
+        (60.0, ORPHAN_SECONDS, ORPHAN_SECONDS, True),
+        (60.0, ORPHAN_SECONDS, 0.1, True),
     ],
     ids=[
         "in contact long since", "for just long enough", "not for long enough after it vanished", "only just vanished",
         "not heard since it vanished", "heard again only now", "back for a moment", "back for just long enough",
+        "back, and renewing often",
     ],
 )  # fmt: skip
 def test_a_pod_that_vanished_is_believed_only_after_its_kubelet_had_time(
-    vanished: float, heard: float, allowed: bool
+    vanished: float, contact: float, heard: float, allowed: bool
 ) -> None:
-    """Both in seconds before now: somebody force-deleted the pod, and the guest may still run."""
-    view = pair(node(heard_at=NOW - heard))
+    """All in seconds before now: somebody force-deleted the pod, and the guest may still run."""
+    view = pair(node(heard_at=NOW - heard, heard_since=NOW - contact))
     assert (licence(view, ended(at=NOW - vanished)) == "") is allowed
+
+
+@pytest.mark.parametrize(("contact", "allowed"), [(900.0, True), (ORPHAN_SECONDS, True), (ORPHAN_SECONDS - 0.1, False)])
+def test_an_instance_that_vanished_altogether_is_believed_only_of_a_kubelet_in_contact(
+    contact: float, allowed: bool
+) -> None:
+    """Somebody removed pod and instance of a server that was cut off; it is back, and the guest may still run."""
+    gone = replace(ended(), instance=None, last_node="node-a")
+    assert (licence(pair(node(heard_since=NOW - contact)), gone) == "") is allowed

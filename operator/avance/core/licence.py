@@ -8,7 +8,7 @@ removed.
 from __future__ import annotations
 
 from avance.core.liveness import Life, judge, standing_evidence
-from avance.core.model import PairView, VmView
+from avance.core.model import NodeView, PairView, VmView
 
 ORPHAN_SECONDS = 5.0
 """What a kubelet in contact with the API needs, at most, to end a guest whose launcher pod has vanished."""
@@ -41,19 +41,19 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     verdict = judge(view, node, now)
     if verdict.life is not Life.ALIVE:
         return f"it may still run on {node_name}: {verdict.because}"
-    if _vanished_unheard(view, vm, node_name, now):
-        return f"its launcher pod on {node_name} vanished and the kubelet there may not have ended it yet"
+    if not _reported_its_end(view, vm, node_name) and not _kubelet_is_up_to_date(vm, node, now):
+        return f"it vanished on {node_name} without a report, and the kubelet there may not have ended it yet"
     return ""
 
 
-def _vanished_unheard(view: PairView, vm: VmView, node_name: str, now: float) -> bool:
-    """Its pod was removed from the API before it reported an end, and the kubelet may not have noticed yet.
+def _reported_its_end(view: PairView, vm: VmView, node_name: str) -> bool:
+    """The kubelet itself has said that the last instance's launcher pod there has ended."""
+    uid = vm.instance.uid if vm.instance else ""
+    return any(pod.final and pod.node == node_name and pod.instance_uid == uid for pod in view.pods_of(vm.key))
 
-    To have been heard since is not enough: a kubelet that has only just come back needs its time as well.
-    """
-    instance, node = vm.instance, view.node(node_name)
-    if instance is None or node is None or instance.node != node_name or instance.ended_at is None:
-        return False
-    reported = any(pod.final and pod.instance_uid == instance.uid for pod in view.pods_of(vm.key))
-    heard_since = node.heard_at >= instance.ended_at + ORPHAN_SECONDS
-    return not reported and not (heard_since and now >= node.heard_at + ORPHAN_SECONDS)
+
+def _kubelet_is_up_to_date(vm: VmView, node: NodeView, now: float) -> bool:
+    """It has been in contact long enough to end whatever somebody removed from the API behind its back."""
+    in_contact = now >= node.heard_since + ORPHAN_SECONDS
+    ended_at = vm.instance.ended_at if vm.instance else None
+    return in_contact and (ended_at is None or node.heard_at >= ended_at + ORPHAN_SECONDS)

@@ -18,6 +18,9 @@ from avance.core.power import same_system
 
 OPINIONS_NEEDED = 2
 
+CONTACT_SECONDS = 12.0
+"""Kubelets renew their Lease every 10 s: after a longer pause the contact has begun anew."""
+
 
 class Life(StrEnum):
     ALIVE = "Alive"

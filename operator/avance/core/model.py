@@ -49,6 +49,8 @@ class NodeView:
     """What this node's detector says of the other node: None without a detector, or when it cannot tell."""
     heard: bool = True
     """This operator has seen a sign of life of the node itself; what its predecessors saw proves nothing now."""
+    heard_since: float = 0.0
+    """Since when it has been in contact without a break; a kubelet that has only just come back is behind the API."""
     peer_unreachable_since: float | None = None
     """When the operator first saw this node report that it hears its peer on no path; None otherwise."""
     cordoned: bool = False

@@ -111,6 +111,7 @@ class Observer:
             ready=conditions["Ready"].status if "Ready" in conditions else "",
             heard_at=self._store.heard_at(node),
             heard=self._store.heard_at(node) > self._store.started_at,
+            heard_since=self._store.heard_since(node),
             heartbeat=str(lease["spec"].get("renewTime", "")) if lease else "",
             boot_id=info.get("bootID", ""),
             system_uuid=info.get("systemUUID", ""),

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from avance.core.liveness import CONTACT_SECONDS
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
@@ -64,6 +65,7 @@ class Store:
         self._objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in WATCHED}
         self._members: dict[tuple[Resource, str], set[Key]] = defaultdict(set)
         self._first_seen: dict[tuple[Resource, Key], dict[str, tuple[str, float]]] = {}
+        self._contact_since: dict[str, float] = {}
         self.started_at = clock.now()
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
@@ -131,6 +133,11 @@ class Store:
         renewed_at = self.first_seen(LEASES, lease, "renewTime") if lease else self.started_at
         return max(renewed_at, self.first_seen(NODES, node, "bootID"))
 
+    def heard_since(self, node: Object) -> float:
+        """Since when a node has been in contact without a break, and in its present life."""
+        began = self._contact_since.get(node["metadata"]["name"], self.started_at)
+        return max(began, self.first_seen(NODES, node, "bootID"))
+
     def _note_first_seen(self, resource: Resource, key: Key, obj: Object, *, listed: bool) -> None:
         before = self._first_seen.get((resource, key), {})
         now = self._clock.now()
@@ -139,8 +146,15 @@ class Store:
             # A sign of life that was there at the first look may be old: silence counts from when somebody listened.
             began = self.started_at if sign in _SIGNS_OF_LIFE and listed and not before else now
             signs[sign] = before[sign] if sign in before and before[sign][0] == value else (value, began)
+        if resource is LEASES and before and signs["renewTime"] != before["renewTime"]:
+            self._note_contact(key[1], before["renewTime"][1], now)
         if signs:
             self._first_seen[resource, key] = signs
+
+    def _note_contact(self, node: str, heard_before: float, now: float) -> None:
+        """A renewal after a long pause, and the first one that is heard at all, begins the contact anew."""
+        if heard_before == self.started_at or now - heard_before >= CONTACT_SECONDS:
+            self._contact_since[node] = now
 
     def _leave_groups(self, resource: Resource, key: Key, obj: Object) -> None:
         for group in _groups(resource, obj):

@@ -11,6 +11,7 @@ from typing import Any
 
 import kopf
 
+from avance.core.liveness import CONTACT_SECONDS
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
@@ -28,8 +29,6 @@ Object = dict[str, Any]
 Wake = Callable[[str], None]
 
 LAUNCHER_SELECTOR = {"kubevirt.io": "virt-launcher"}
-LATE_SECONDS = 12.0
-"""Kubelets renew their Lease every 10 s; a renewal after a longer silence is news to the rules."""
 
 
 def settings() -> kopf.OperatorSettings:
@@ -96,7 +95,7 @@ def _handler(resource: Resource, store: Store, wake: Wake, metrics: Metrics, clo
             store.drop(resource, obj)
         elif not store.put(resource, obj, listed=event["type"] is None):
             return
-        if resource is LEASES and clock.now() - before < LATE_SECONDS:
+        if resource is LEASES and clock.now() - before < CONTACT_SECONDS:
             return
         for pair in concerned | set(pairs_of(store, resource, obj)):
             wake(pair)

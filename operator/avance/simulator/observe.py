@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
+from avance.core.liveness import CONTACT_SECONDS
 from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmPhase, VmView
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
@@ -19,7 +20,8 @@ class Observer:
     def __init__(self, policy: PairPolicy, started_at: float) -> None:
         self._policy = policy
         self._started_at = started_at
-        self._heard: dict[str, tuple[float, float]] = {}
+        self._heard: dict[str, tuple[float, float, float]] = {}
+        """Of each node: its last renewal, when that was seen, since when it has been in contact."""
         self._first_seen: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def view(self, seen: Snapshot, records: Records, power: Mapping[str, PowerReading], now: float) -> PairView:
@@ -44,6 +46,7 @@ class Observer:
             ready=node.ready,
             heard_at=self._heard_at(node, now),
             heard=self._heard_at(node, now) != self._started_at,
+            heard_since=self._heard[node.name][2],
             heartbeat=str(node.renewed_at),
             boot_id=node.boot_id,
             system_uuid=node.system_uuid,
@@ -62,9 +65,11 @@ class Observer:
     def _heard_at(self, node: NodeObject, now: float) -> float:
         known = self._heard.get(node.name)
         if known is None:
-            known = self._heard[node.name] = (node.renewed_at, self._started_at)
+            known = self._heard[node.name] = (node.renewed_at, self._started_at, self._started_at)
         elif known[0] != node.renewed_at:
-            known = self._heard[node.name] = (node.renewed_at, now)
+            in_contact = known[1] != self._started_at and now - known[1] < CONTACT_SECONDS
+            since = known[2] if in_contact else now
+            known = self._heard[node.name] = (node.renewed_at, now, since)
         return known[1]
 
     def _condition(self, node: NodeObject, type_: str, now: float) -> NodeCondition:

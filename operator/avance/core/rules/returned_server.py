@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from avance.core.intents import Intent, LookAgain, incident_id, intent
-from avance.core.model import ActionType, ActionView, PairView
+from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.model import ActionType, NodeView, PairView
 
 
 def take_it_back(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """A server that avance had fenced rejoins once all its VMs have been dealt with."""
+    """A server that avance closed rejoins once its VMs are dealt with: a fenced one, or one that lives after all."""
     for node in view.nodes:
-        fence = _last_fence(view, node.name)
-        if fence is None or not (node.closed or node.out_of_service) or _restarts_pending(view, fence):
+        if not (node.closed or node.out_of_service) or _restarts_pending(view, node.name):
             continue
-        yield intent(
-            view,
-            ActionType.REJOIN,
-            node.name,
-            reason="ServerFenced",
-            message=f"{node.name} was fenced and its VMs are dealt with: taking it back as the backup",
-            incident=fence.incident or incident_id("rejoin", node.name, node.boot_id),
-        )
+        fenced = standing_evidence(view, node.name) is not None
+        if fenced or judge(view, node, now).life is Life.ALIVE:
+            yield intent(
+                view,
+                ActionType.REJOIN,
+                node.name,
+                reason="ServerFenced" if fenced else "ServerReturned",
+                message=f"{node.name} is closed and its VMs are dealt with: taking it back as the backup",
+                incident=_incident(view, node),
+            )
 
 
-def _last_fence(view: PairView, node: str) -> ActionView | None:
-    """The newest fence of the node that ended with evidence."""
-    fences = [a for a in view.actions_on(node, ActionType.FENCE) if a.evidence is not None and not a.open]
-    return max(fences, key=lambda action: action.created_at, default=None)
+def _incident(view: PairView, node: NodeView) -> str:
+    """That of the newest fence, whose story this ends."""
+    fences = view.actions_on(node.name, ActionType.FENCE)
+    return fences[-1].incident if fences else incident_id("rejoin", node.name, node.boot_id)
 
 
-def _restarts_pending(view: PairView, fence: ActionView) -> bool:
-    return any(a.open and a.type is ActionType.COLD_RESTART and a.incident == fence.incident for a in view.actions)
+def _restarts_pending(view: PairView, node: str) -> bool:
+    incidents = {fence.incident for fence in view.actions_on(node, ActionType.FENCE)}
+    return any(a.open and a.type is ActionType.COLD_RESTART and a.incident in incidents for a in view.actions)
