@@ -130,7 +130,6 @@ def test_without_a_word_about_networks_it_is_on_the_pod_network() -> None:
     assert template()["networks"] == [{"name": "default", "pod": {}}]
 
 
-@pytest.mark.xfail(strict=True, reason="empty lists are written, which KubeVirt takes for no word about networks")
 def test_no_network_is_no_network() -> None:
     """KubeVirt gives a VM that lists none a bridge on the pod network, which could not be live-migrated."""
     assert domain(networks=[])["devices"]["autoattachPodInterface"] is False

@@ -7,13 +7,13 @@ from typing import Any
 
 def merged(base: Any, overlay: Any) -> Any:
     """`overlay` laid over `base`: maps key by key, lists of named items by name, all else replaced; null removes."""
-    if isinstance(base, dict) and isinstance(overlay, dict):
-        result = dict(base)
+    if isinstance(overlay, dict):
+        result = dict(base) if isinstance(base, dict) else {}
         for key, value in overlay.items():
             if value is None:
                 result.pop(key, None)
             else:
-                result[key] = merged(base.get(key), value)
+                result[key] = merged(result.get(key), value)
         return result
     if _named(base) and _named(overlay):
         return _merged_by_name(base, overlay)

@@ -98,6 +98,9 @@ def _domain(pvm: ProtectedVM) -> Object:
         "rng": {},
         **_watchdog(pvm),
     }
+    if not spec.networks:
+        # KubeVirt would attach the pod network by a bridge otherwise, and such a VM cannot be live-migrated.
+        devices["autoattachPodInterface"] = False
     if spec.health_checks.panic_device:
         devices["panicDevices"] = [{"model": "hyperv" if windows else "isa"}]
     domain: Object = {"devices": devices}

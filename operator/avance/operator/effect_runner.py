@@ -32,18 +32,19 @@ class _Order:
     effects: tuple[Effect, ...] = ()
     due_at: float = 0.0
     failures: int = 0
+    error: str = ""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class EffectRunner:
-    """One per pair. `on_failure(owner, message)` records a failed try; `wake()` asks for another look at the pair."""
+    """One per pair. `on_failure(owner)` counts a failed try; `wake()` asks for another look at the pair."""
 
     def __init__(
         self,
         perform: Callable[[AvancePair, Effect], Awaitable[None]],
         clock: Clock,
         metrics: Metrics,
-        on_failure: Callable[[str, str], Awaitable[None]],
+        on_failure: Callable[[str], Awaitable[None]],
         wake: Callable[[], None],
     ) -> None:
         self._perform = perform
@@ -60,11 +61,16 @@ class EffectRunner:
             return None
         now, wanted = self._clock.now(), tuple(effects)
         if wanted != order.effects:
-            order.effects, order.due_at, order.failures = wanted, now, 0
+            order.effects, order.due_at, order.failures, order.error = wanted, now, 0, ""
         if now < order.due_at:
             return order.due_at
         order.task = asyncio.create_task(self._run(pair, owner, order))
         return None
+
+    def failure(self, owner: str, effects: Sequence[Effect]) -> str:
+        """Why the last try of just these effects failed; empty if it did not."""
+        order = self._orders.get(owner)
+        return order.error if order is not None and order.effects == tuple(effects) else ""
 
     def keep_only(self, owners: set[str]) -> None:
         """Forget what ended; an effect that is under way is let finish."""
@@ -84,14 +90,15 @@ class EffectRunner:
         try:
             for effect in order.effects:
                 await self._do(pair, effect)
-            order.failures = 0
+            order.failures, order.error = 0, ""
             order.due_at = self._clock.now() + max(effect.repeat_after for effect in order.effects)
         except (EffectFailed, FencingError, ApiError) as error:
             order.failures += 1
             pause = min(LONGEST_PAUSE_SECONDS, 2.0**order.failures)
             order.due_at = self._clock.now() + pause
             log.warning("%s: %s; trying again in %.0f s", owner, error, pause)
-            await self._on_failure(owner, str(error))
+            order.error = str(error)
+            await self._on_failure(owner)
         finally:
             self._wake()
 

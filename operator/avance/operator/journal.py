@@ -12,7 +12,7 @@ from avance.core.progress import Progress
 from avance.kube.client import Kube
 from avance.kube.errors import AlreadyExists, Conflict, NotFound
 from avance.kube.resources import AVANCE_ACTIONS
-from avance.operator.actions import MESSAGE_LIMIT, intent_object, status_after
+from avance.operator.actions import intent_object, status_after
 from avance.operator.clock import Clock
 from avance.operator.store import Store
 
@@ -52,8 +52,8 @@ class Journal:
         status |= {"epoch": self._epoch, "operator": self._operator}
         return status == known.get("status") or await self._write(known, status)
 
-    async def note_failure(self, action: str, step: str, message: str) -> None:
-        """Count a failed try of a step and say why, for whoever looks at the action."""
+    async def count_failure(self, action: str, step: str) -> None:
+        """Count a failed try of a step, for whoever looks at the action."""
         known = self._store.get(AVANCE_ACTIONS, action)
         if known is None:
             return
@@ -61,7 +61,7 @@ class Journal:
         steps = [dict(entry) for entry in status.get("steps") or ()]
         for entry in steps:
             if entry["name"] == step:
-                entry |= {"attempts": entry.get("attempts", 0) + 1, "message": message[:MESSAGE_LIMIT]}
+                entry["attempts"] = entry.get("attempts", 0) + 1
         await self._write(known, status | {"steps": steps})
 
     async def prune(self, actions: tuple[ActionView, ...], keep: int) -> None:

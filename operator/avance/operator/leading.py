@@ -19,8 +19,8 @@ from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
-from avance.operator.pacing import Pacing
 from avance.operator.orphans import tell_orphans
+from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from avance.api.pair import AvancePair
-from avance.core.effects import Effect
+from avance.core.effects import ApplyVm, Effect
 from avance.core.intents import Intent
 from avance.core.model import ActionView, PairView
 from avance.core.plan import Plan, plan
@@ -84,7 +85,7 @@ class PairLoop:
         self._changed = asyncio.Event()
         self._steps: dict[str, str] = {}
         self._status = StatusWriter(kube, store, events)
-        self._runner = EffectRunner(self._perform, clock, metrics, self._note_failure, self.wake)
+        self._runner = EffectRunner(self._perform, clock, metrics, self._count_failure, self.wake)
 
     def wake(self) -> None:
         """Have another look soon: something changed."""
@@ -141,9 +142,9 @@ class PairLoop:
     async def _carry_out(self, pair: AvancePair, view: PairView, decided: Plan) -> list[float | None]:
         """Do what is on record. Each action is independent of the others."""
         open_actions = {action.name for action, _ in decided.progress}
-        self._runner.keep_only(open_actions | {f"upkeep {effect.vm}" for effect in decided.upkeep})
+        self._runner.keep_only(open_actions | set(map(_upkeep_of, decided.upkeep)))
         due = await asyncio.gather(*(self._advance(pair, action, progress) for action, progress in decided.progress))
-        upkeep = [self._runner.order(pair, f"upkeep {effect.vm}", (effect,)) for effect in decided.upkeep]
+        upkeep = [self._runner.order(pair, _upkeep_of(effect), (effect,)) for effect in decided.upkeep]
         await self._journal.prune(view.actions, view.policy.retained_actions)
         return [*due, *upkeep]
 
@@ -158,6 +159,9 @@ class PairLoop:
 
     async def _advance(self, pair: AvancePair, action: ActionView, progress: Progress) -> float | None:
         """Write the step down, and only then have its effects done."""
+        error = self._runner.failure(action.name, progress.effects)
+        if error:
+            progress = replace(progress, message=f"{progress.message}; the last try failed: {error}")
         if not await self._journal.advance(action, progress):
             self.wake()
             return None
@@ -194,13 +198,24 @@ class PairLoop:
         async with self._leadership.guard():
             await self._effects.perform(pair, effect)
 
-    async def _note_failure(self, owner: str, message: str) -> None:
+    async def _count_failure(self, owner: str) -> None:
         if owner in self._steps:
-            await self._journal.note_failure(owner, self._steps[owner], message)
+            await self._journal.count_failure(owner, self._steps[owner])
+
+    def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm, ...]) -> PairView:
+        """What KubeVirt has against a VM's VirtualMachine is why that VM cannot start."""
+        refused = {effect.vm: self._runner.failure(_upkeep_of(effect), (effect,)) for effect in upkeep}
+        vms = (replace(vm, start_blocked=refused.get(vm.key) or vm.start_blocked) for vm in view.vms)
+        return replace(view, vms=tuple(vms))
 
     async def _tell(self, obj: Object, view: PairView, now: float, decided: Plan) -> None:
         async with self._pacing.computing():
-            told: PairReport = report(view, now)
+            told: PairReport = report(self._with_refusals(view, decided.upkeep), now)
             self._metrics.show(self._name, told)
         async with self._pacing.telling():
             await self._status.write(obj, view, told, decided, now)
+
+
+def _upkeep_of(effect: ApplyVm) -> str:
+    """Whose effect it is, where no action is."""
+    return f"upkeep {effect.vm}"

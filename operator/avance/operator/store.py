@@ -45,6 +45,8 @@ WATCHED: tuple[Resource, ...] = (
 NODE_LEASES = "kube-node-lease"
 """Namespace of the Leases that kubelets renew."""
 
+REMEMBERED_DELETIONS = 10_000
+
 _SIGNS_OF_LIFE = frozenset({"renewTime", "bootID"})
 
 LAUNCHER_VM_LABELS = ("vm.kubevirt.io/name", "kubevirt.io/domain")
@@ -64,6 +66,7 @@ class Store:
         self._clock = clock
         self._objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in WATCHED}
         self._members: dict[tuple[Resource, str], set[Key]] = defaultdict(set)
+        self._dropped: dict[tuple[Resource, Key], int] = {}
         self._first_seen: dict[tuple[Resource, Key], dict[str, tuple[str, float]]] = {}
         self._contact_since: dict[str, float] = {}
         self.started_at = clock.now()
@@ -89,7 +92,7 @@ class Store:
         key = key_of(obj)
         known = self._objects[resource].get(key)
         if known is not None:
-            if _version(obj) <= _version(known) and obj["metadata"]["uid"] == known["metadata"]["uid"]:
+            if _version(obj) <= _version(known):
                 return False
             self._leave_groups(resource, key, known)
         self._objects[resource][key] = obj
@@ -106,6 +109,7 @@ class Store:
             self._leave_groups(resource, key, known)
             del self._objects[resource][key]
             self._first_seen.pop((resource, key), None)
+            self._remember_deletion(resource, key, max(_version(obj), _version(known)))
 
     def replace_all(self, resource: Resource, live: Iterable[Object]) -> list[Object]:
         """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped."""
@@ -155,6 +159,12 @@ class Store:
         """A renewal after a long pause, and the first one that is heard at all, begins the contact anew."""
         if heard_before == self.started_at or now - heard_before >= CONTACT_SECONDS:
             self._contact_since[node] = now
+
+    def _remember_deletion(self, resource: Resource, key: Key, version: int) -> None:
+        """So that a listing, or the answer to a write, that was on its way meanwhile does not bring a ghost back."""
+        self._dropped[resource, key] = version
+        if len(self._dropped) > REMEMBERED_DELETIONS:
+            del self._dropped[next(iter(self._dropped))]
 
     def _leave_groups(self, resource: Resource, key: Key, obj: Object) -> None:
         for group in _groups(resource, obj):
