@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from e2e.tests.operator_lab import BACKUP, PRIMARY, Site, one_site_a_session, visit  # noqa: F401
+from e2e.tests.operator_lab import Site, one_site_a_session, visit  # noqa: F401
+from e2e.tests.operator_records import BACKUP, PRIMARY
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from e2e.tests.operator_lab import ACTIONS, BACKUP, PRIMARY, Action, Object, Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_records import ACTIONS, BACKUP, PRIMARY, Action, Object
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -5,7 +5,8 @@ A rule's answer is on record no later than the status that shows the fault: "not
 
 import pytest
 
-from e2e.tests.operator_lab import BACKUP, PRIMARY, Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_records import BACKUP, PRIMARY
 
 pytestmark = pytest.mark.timeout(120)
 VM_NAMES = ("one", "two", "three")

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 import pytest_asyncio
 
-from e2e.tests.operator_lab import BACKUP, LEASE, PRIMARY, Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_records import BACKUP, LEASE, PRIMARY
 from e2e.tests.server_signals import server_pid
 
 pytestmark = pytest.mark.timeout(240)
