@@ -1,6 +1,7 @@
 """Many pairs take turns, and what cannot wait gets its turn between them."""
 
 import asyncio
+from itertools import pairwise
 
 from avance.operator.pacing import STATUS_WRITERS, Pacing
 
@@ -20,7 +21,7 @@ async def test_between_two_looks_everything_else_gets_its_turn() -> None:
 
     await asyncio.gather(renewal(), *(look() for _ in range(100)))
     assert looks == 100
-    assert max(later - earlier for earlier, later in zip(seen, seen[1:], strict=False)) <= 1
+    assert max(later - earlier for earlier, later in pairwise(seen)) <= 1
 
 
 async def test_few_pairs_write_their_statuses_at_a_time() -> None:

@@ -27,7 +27,7 @@ async def resync(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
         except NotFound:
             log.warning("%s is not known to the API server: is KubeVirt installed?", resource.plural)
             continue
-        for ghost in store.replace_all(resource, listing.items):
+        for ghost in store.replace_all(resource, listing.items, listing.resource_version):
             log.warning("%s %s was gone without a word", resource.kind, ghost["metadata"]["name"])
             for pair in pairs_of(store, resource, ghost):
                 wake(pair)

@@ -91,9 +91,10 @@ class Store:
         """
         key = key_of(obj)
         known = self._objects[resource].get(key)
+        # Versions of one kind only grow, through deletions and new objects of the same name too.
+        if _version(obj) <= (_version(known) if known is not None else self._dropped.get((resource, key), 0)):
+            return False
         if known is not None:
-            if _version(obj) <= _version(known):
-                return False
             self._leave_groups(resource, key, known)
         self._objects[resource][key] = obj
         for group in _groups(resource, obj):
@@ -111,15 +112,17 @@ class Store:
             self._first_seen.pop((resource, key), None)
             self._remember_deletion(resource, key, max(_version(obj), _version(known)))
 
-    def replace_all(self, resource: Resource, live: Iterable[Object]) -> list[Object]:
-        """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped."""
+    def replace_all(self, resource: Resource, live: Iterable[Object], as_of: str) -> list[Object]:
+        """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped.
+
+        `as_of`: the resourceVersion of the listing; what is newer than that is no ghost.
+        """
         live = list(live)
         uids = {obj["metadata"]["uid"] for obj in live}
-        newest = max((_version(obj) for obj in live), default=0)
         ghosts = [
             obj
             for obj in self._objects[resource].values()
-            if obj["metadata"]["uid"] not in uids and _version(obj) <= newest
+            if obj["metadata"]["uid"] not in uids and _version(obj) <= int(as_of)
         ]
         for obj in ghosts:
             self.drop(resource, obj)
