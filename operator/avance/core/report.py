@@ -93,7 +93,7 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     names = " and ".join(node.name for node in view.nodes)
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
     yield _answer("Redundant", "NotRedundant", _why_not_redundant(view, now), "either server can be lost")
-    yield _answer("FailoverReady", "Blocked", _why_not_failover_ready(view, now), "a crash now would be survived")
+    yield _failover_ready(view, now)
     link = "" if private_link_up(view) else _link_fault(view)
     yield _answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
 
@@ -130,15 +130,17 @@ def _gib(resources: Resources) -> str:
     return f"{resources.memory_bytes / 1024**3:.1f}"
 
 
-def _why_not_failover_ready(view: PairView, now: float) -> str:
+def _failover_ready(view: PairView, now: float) -> Condition:
     for node in view.nodes:
         path = fence_path(node)
-        if not path.holds:
-            return path.message
-        hindrance = why_not_serve(view, node, now)
+        hindrance = path.message if path.holds is False else why_not_serve(view, node, now)
         if hindrance:
-            return hindrance
-    return ""
+            return Condition("FailoverReady", False, "Blocked", hindrance)
+    untried = next((path for path in map(fence_path, view.nodes) if path.holds is None), None)
+    if untried:
+        # After an operator's start nothing is known of a BMC for a moment: no bad news, but no good news either.
+        return Condition("FailoverReady", None, untried.reason, untried.message)
+    return Condition("FailoverReady", True, "AsExpected", "a crash now would be survived")
 
 
 def fence_path(node: NodeView) -> Condition:
@@ -212,7 +214,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
         backup=backup_of(view, vm) or next((node.name for node in view.nodes if node.name != primary), ""),
         conditions=(
             _answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
-            _answer("Protected", *_why_not_protected(view, vm, now), "it would survive the loss of its server"),
+            _protected(view, vm, now),
             _migratable(vm),
             Condition("Synced", True, "SharedStorage", "its disks are on storage that both servers reach"),
         ),
@@ -251,22 +253,33 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
     return (step.message if step else "") or vm.start_blocked or "it has no running instance"
 
 
+def _protected(view: PairView, vm: VmView, now: float) -> Condition:
+    reason, message = _why_not_protected(view, vm, now)
+    if reason:
+        return Condition("Protected", False, reason, message)
+    home = view.node(vm.node)
+    untried = fence_path(home) if home else None
+    if untried and untried.holds is None:
+        return Condition("Protected", None, untried.reason, untried.message)
+    return Condition("Protected", True, "AsExpected", "it would survive the loss of its server")
+
+
 def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
-    """Reason and sentence; both empty-handed when it is protected."""
+    """Reason and sentence; both empty when nothing speaks against it."""
     if not vm.running:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
-    home, peer = view.node(vm.node), view.peer(vm.node)
     if _on_silent_node(view, vm, now):
         return "PrimarySuspect", _why_not_ready(view, vm, now)
+    home, peer = view.node(vm.node), view.peer(vm.node)
     if home is None or peer is None:
         return "NotInPair", f"it runs on {vm.node}, which is not one of two nodes of pair {view.name}"
-    if not fence_path(home).holds:
+    if fence_path(home).holds is False:
         return "FencePathFailed", fence_path(home).message
     hindrance = why_not_serve(view, peer, now)
     if hindrance:
         return "NoBackup", hindrance
     full = _why_not_hold_all(view, peer)
-    return ("NoRoom", full) if full else ("Protected", "")
+    return ("NoRoom", full) if full else ("", "")
 
 
 def _migratable(vm: VmView) -> Condition:

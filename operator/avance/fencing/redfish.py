@@ -199,6 +199,10 @@ class _Connector(connector.Connector):  # type: ignore[misc]
             raise FencingError("The power command was given up before it was sent: try again.")
         return super().post(*args, **kwargs)
 
+    def check_retry_on_exception(self, exception_msg: str) -> bool:
+        """A command that a busy BMC answered with 5xx is sent once more: its system was checked on this connection."""
+        return not self.given_up and "returned code 5" in exception_msg
+
 
 def _word(value: object) -> str:
     """What should be a string of the BMC's answer; empty if it isn't one."""
