@@ -1,4 +1,4 @@
-"""Names of the API that the stand-in speaks, Kubernetes and KubeVirt: resources and their paths, labels, annotations."""
+"""Names of the API that the stand-in speaks, Kubernetes and KubeVirt: resources, their paths, labels, annotations."""
 
 import datetime
 from dataclasses import dataclass

@@ -69,6 +69,11 @@ class NodeSide:
         await self.kubelet.queue.stop()
         await self.handler.queue.stop()
 
+    @property
+    def ready(self) -> bool:
+        """Whether virt-handler is up and the kubelet admits launchers."""
+        return self.handler.active and self.kubelet.devices_ready
+
     def hardware_changed(self) -> None:
         """Something happened somewhere: follows what is true of this node now."""
         if not self._hardware.alive(self.node):

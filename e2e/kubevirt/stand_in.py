@@ -98,8 +98,8 @@ class KubeVirt:
             await api.close()
 
     def reachable(self, node: str) -> bool:
-        """Whether the virt-handler of that node answers virt-api."""
-        return node in self._sides and self._sides[node].handler.active
+        """Whether the virt-handler of that node has come up since its boot and answers virt-api."""
+        return node in self._sides and self._sides[node].ready
 
     async def _client(self, user: str, groups: tuple[str, ...] = _ACCOUNT_GROUPS) -> Client:
         api = await self._control_plane.client_for(user, groups)

@@ -181,7 +181,8 @@ class Cluster:
         found = await self.api.get(f"{NODES}/{node}")
         ready = any(one["type"] == "Ready" and one["status"] == "True" for one in found["status"]["conditions"])
         open_to_vms = found["metadata"]["labels"].get("kubevirt.io/schedulable") == "true"
-        return ready and open_to_vms and not found["spec"].get("taints")
+        whole = ready and open_to_vms and not found["spec"].get("taints")
+        return whole and self.kubevirt.reachable(node)
 
     async def _empty(self) -> bool:
         return not any([(await self.api.get(path))["items"] for path in (VMS, VMIS, PODS)])

@@ -186,6 +186,19 @@ async def test_a_dead_source_leaves_everything_as_it_is_until_its_pod_is_removed
     assert await cluster.migration_phase("move") == "gone"
 
 
+async def test_a_partitioned_source_hands_over_and_reports_it_when_it_is_back(cluster: Cluster) -> None:
+    source = await cluster.running_vm("web", memory="4Gi")
+    await cluster.migrate("web", "move")
+    await cluster.until(lambda: cluster.migration_phase("move"), "Running")
+    await cluster.hardware.partition(source)
+    target = cluster.hardware.peer(source)
+    await cluster.until(lambda: _node(cluster), target)
+    await cluster.holds(lambda: cluster.migration_phase("move"), "Running", 1)
+    assert [run["node"] for run in cluster.kubevirt.ledger.running()] == [target]
+    await cluster.hardware.heal(source)
+    await cluster.until(lambda: cluster.migration_phase("move"), "Succeeded")
+
+
 async def test_a_policy_overrides_options_but_not_the_limits(cluster: Cluster) -> None:
     policies = "/apis/migrations.kubevirt.io/v1alpha1/migrationpolicies"
     selectors = {"virtualMachineInstanceSelector": {"app": "web"}}
@@ -234,6 +247,10 @@ async def _count(cluster: Cluster, names: list[str], phase: str) -> int:
 
 async def _names(cluster: Cluster) -> set[str]:
     return {one["metadata"]["name"] for one in (await cluster.api.get(MIGRATIONS))["items"]}
+
+
+async def _node(cluster: Cluster) -> str:
+    return str((await cluster.vmi("web"))["status"]["nodeName"])
 
 
 async def _moved(cluster: Cluster, before: str) -> bool:
