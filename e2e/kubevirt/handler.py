@@ -8,6 +8,7 @@ import copy
 import random
 from collections.abc import Callable
 
+from e2e.controlplane.client import ApiError
 from e2e.kubevirt.api import (
     EVACUATION_ANNOTATION,
     HEARTBEAT_ANNOTATION,
@@ -101,7 +102,7 @@ class Handler:
                 metadata = {"labels": labels, "annotations": {HEARTBEAT_ANNOTATION: timestamp()}}
                 try:
                     await self._client.patch(NODE, ("", self.node), {"metadata": metadata})
-                except Exception:
+                except (ApiError, OSError, TimeoutError):
                     await asyncio.sleep(1)
                     continue
                 self._kubelet.devices_ready = True

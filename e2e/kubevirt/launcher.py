@@ -32,7 +32,6 @@ class Launcher:
     incoming: bool
     """Waits for a migration instead of starting the guest."""
     container: dict[str, Any]
-    grace: float
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     guest: Guest | None = None
     exited: bool = False
@@ -53,7 +52,6 @@ class Launcher:
             vmi_uid=controller_uid(pod),
             incoming=MIGRATION_JOB_LABEL in labels_of(pod),
             container=pod["spec"]["containers"][0],
-            grace=float(pod["spec"].get("terminationGracePeriodSeconds") or 30),
         )
 
     @property
