@@ -133,7 +133,8 @@ def _gib(resources: Resources) -> str:
 def _failover_ready(view: PairView, now: float) -> Condition:
     for node in view.nodes:
         path = fence_path(node)
-        hindrance = path.message if path.holds is False else why_not_serve(view, node, now)
+        unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node)
+        hindrance = path.message if path.holds is False else unfit
         if hindrance:
             return Condition("FailoverReady", False, "Blocked", hindrance)
     untried = next((path for path in map(fence_path, view.nodes) if path.holds is None), None)

@@ -33,5 +33,7 @@ def _incident(view: PairView, node: NodeView) -> str:
 
 
 def _restarts_pending(view: PairView, node: str) -> bool:
+    """VMs that are not yet KubeVirt's to boot. One that boots may lack room, and this server is where it has it."""
     incidents = {fence.incident for fence in view.actions_on(node, ActionType.FENCE)}
-    return any(a.open and a.type is ActionType.COLD_RESTART and a.incident in incidents for a in view.actions)
+    restarts = (a for a in view.actions if a.open and a.type is ActionType.COLD_RESTART and a.incident in incidents)
+    return any(restart.current != "Boot" for restart in restarts)

@@ -49,4 +49,4 @@ def _deadline(action: ActionView, view: PairView, now: float) -> float:
 
 def _hindrance(view: PairView, vm: VmView) -> str:
     unschedulable = next((pod.unschedulable for pod in view.pods_of(vm.key) if pod.unschedulable), "")
-    return vm.start_blocked or unschedulable
+    return unschedulable or vm.start_blocked
