@@ -172,6 +172,12 @@ class Site(Records):
 
     async def whole(self, within: float = 60) -> None:
         """Both nodes serve without a mark left on them, nothing is under way, and a crash would be survived."""
+        await self.settled(within)
+        await self.pair_is("Redundant", within=within)
+        await self.pair_is("FailoverReady", within=within)
+
+    async def settled(self, within: float = 60) -> None:
+        """Both nodes are there without a mark left on them, and nothing is under way."""
 
         async def no_marks() -> bool:
             nodes = [await self.node(node) for node in PAIR_NODES]
@@ -182,8 +188,6 @@ class Site(Records):
 
         await self.until(no_marks, "both nodes without marks", within)
         await self.until(idle, "no action under way", within)
-        await self.pair_is("Redundant", within=within)
-        await self.pair_is("FailoverReady", within=within)
 
     async def revision_when(self, path: str, is_so: Callable[[Object], bool]) -> asyncio.Task[int]:
         """A task whose result is the store's revision at which an object of that kind is first seen to be so.
@@ -252,8 +256,11 @@ class Site(Records):
         if self.lab.operators[1].pid is None:
             await self.operator("start")
         await restore(self.hardware)
+        try:
+            await self.settled()
+        finally:  # what one test could not end must not be the next one's trouble
+            await self._remove_vms()
         await self.whole()
-        await self._remove_vms()
         for action in await self.actions():
             await self.api.delete(f"{ACTIONS}/{action.name}")
         await self.api.patch(KUBEVIRT, {"spec": {"configuration": {"migrations": None}}})

@@ -111,6 +111,9 @@ class Records:
     async def edit_vm(self, name: str, **spec: Any) -> None:
         await self.api.patch(f"{PVMS}/{name}", {"spec": spec})
 
+    async def remove_vm(self, name: str) -> None:
+        await self.api.delete(f"{PVMS}/{name}")
+
     async def ask_for(self, kind: str, target: str, **spec: Any) -> str:
         """A person's own AvanceAction on a VM or a node; its name."""
         where: Object = (
