@@ -1,9 +1,9 @@
 """`python -m bench.scale [--pairs 1000]`: one operator, many pairs, on a real API server.
 
 Loads a quiet fleet (a pair: two nodes, eight VMs with VirtualMachine, instance and launcher pod), keeps every node's
-Lease renewed, starts the operator under the rights that the chart gives it, and measures how long it takes to be ready
-and to have looked at every pair, its memory, and the time from a Node condition to the migrations that answer it, beside
-the same for a bare watch that answers with one POST.
+Lease renewed, and starts the operator under the rights that the chart gives it. Measured: how long it takes to be ready
+and to have looked at every pair, its memory, its processor time at rest, and the time from a Node condition to the
+migrations that answer it, beside the same for a bare watch that answers with one POST.
 
 Limits: no KubeVirt acts on what is written, no BMC is polled, and everything shares this machine: API server, etcd,
 2,000 kubelets' renewals and the operator.
@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1000, help="how many pairs (default: 1000)")
     parser.add_argument("--samples", type=int, default=20, help="how many pairs get a fault, one by one (default: 20)")
-    parser.add_argument("--profile", type=Path, help="run the operator under cProfile and write its statistics here")
+    parser.add_argument("--profile", type=Path, help="write here where the operator spends its processor time")
     chosen = parser.parse_args()
     if chosen.pairs < 2 * chosen.samples:
         parser.error("--pairs must be at least twice --samples: half of them fail one by one, half at once")
@@ -83,11 +83,11 @@ class Operator:
     async def start(self) -> ServerProcess:
         """Started, not yet ready."""
         kubeconfig = await self._plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-        profiler = ["-m", "cProfile", "-o", self._profile.resolve()] if self._profile else []
+        program = ["bench.sampler", self._profile.resolve()] if self._profile else ["avance"]
         environment = {"KUBECONFIG": str(kubeconfig), "POD_NAMESPACE": NAMESPACE, "POD_NAME": "bench"}
         self.started_at = time.monotonic()
         self._process = await self._plane.processes.start(
-            "operator", sys.executable, *profiler, "-m", "avance", "operator", "--host", "127.0.0.1",
+            "operator", sys.executable, "-m", *program, "operator", "--host", "127.0.0.1",
             "--probe-port", self._probe_port, "--metrics-port", self._metrics_port, environment=environment,
         )  # fmt: skip
         return self._process
