@@ -106,6 +106,15 @@ def test_what_a_dead_server_held_is_given_up_only_with_standing_evidence() -> No
     assert (progress.effects, progress.outcome) == ((), ActionPhase.FAILED)
 
 
+def test_pods_that_an_earlier_stay_left_on_the_dead_server_are_given_up_too() -> None:
+    """After a move away and back, KubeVirt would take the old, ended pod for the lost one and wait for ever."""
+    web = running()
+    left = launcher(web, phase="Succeeded", name="left", uid="uid-left")
+    view = pair(replace(DEAD, out_of_service=True), MUTE, (web,), (left, launcher(web)))
+    released = advance(fence(evidence=evidence(DEAD)), view).effects
+    assert {effect.name for effect in released} == {"left", "launcher-web-node-a"}
+
+
 def test_a_server_that_lives_is_opened_again_and_not_fenced() -> None:
     alive = replace(DEAD, heard=True, heard_at=NOW, heartbeat="later", power=reads("On"))
     made = fence(DEAD, current="Close")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from avance.core.model import ActionPhase, ActionType, NodeView, PairView
 
+NAME_LENGTH = 63
+"""Of incidents and actions, so that the API takes them as values of labels too, however long a node's name is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -35,7 +38,7 @@ class LookAgain:
 
 def incident_id(what: str, where: str, *occurrence: object) -> str:
     """`crash-node-b-1f0c77aa`: the same observation always gets the same id."""
-    return f"{what}-{where}-{_digest(*occurrence)}"
+    return _named(f"{what}-{where}", where, *occurrence)
 
 
 def crash_incident(node: NodeView) -> str:
@@ -61,16 +64,21 @@ def intent(
     destination: str = "",
     instance_uid: str = "",
 ) -> Intent:
-    """An intent named after pair, type, target, incident, instance and the number of earlier tries."""
-    tries = sum(a.incident == incident and a.instance_uid == instance_uid for a in view.actions_on(target, type_))
-    name = "-".join(
-        (
-            type_.lower(),
-            target.rpartition("/")[2],
-            _digest(view.name, type_, target, incident, instance_uid, tries),
-        )
-    )
+    """An intent named after pair, type, target, incident, instance and the earlier tries that are on record.
+
+    Not after their number: old records are pruned, and a number that comes back would name a try that is there already.
+    """
+    earlier = (a for a in view.actions_on(target, type_) if a.incident == incident and a.instance_uid == instance_uid)
+    tries = sorted(action.name for action in earlier)
+    readable = f"{type_.lower()}-{target.rpartition('/')[2]}"
+    name = _named(readable, view.name, type_, target, incident, instance_uid, *tries)
     return Intent(name, type_, target, reason, message, incident, destination, instance_uid)
+
+
+def _named(readable: str, *parts: object) -> str:
+    """Readable as far as it fits, told apart from all others by a digest of what it is about."""
+    digest = _digest(*parts)
+    return f"{readable[: NAME_LENGTH - len(digest) - 1].rstrip('-.')}-{digest}"
 
 
 def _digest(*parts: object) -> str:

@@ -21,7 +21,7 @@ def call_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
                     view,
                     ActionType.CALL_HOME,
                     node.name,
-                    reason=fault.condition,
+                    reason=f"{fault.kind}Problem",
                     message=_report(fault),
                     incident=_occurrence(fault),
                 )

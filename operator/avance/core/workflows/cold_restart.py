@@ -42,7 +42,7 @@ def _contradicted(evidence: FenceEvidence, view: PairView) -> bool:
 
 
 def _release(view: PairView, vm: VmView, evidence: FenceEvidence) -> Progress | None:
-    held = [pod for pod in view.pods_of(vm.key) if pod.node == evidence.node and not pod.final]
+    held = [pod for pod in view.pods_of(vm.key) if pod.node == evidence.node]
     if held and standing_evidence(view, evidence.node):
         orders = (DeletePod(pod.namespace, pod.name, pod.uid, evidence.node) for pod in held)
         return act("Release", f"giving up the lost instance of {vm.key} on {evidence.node}", *orders)

@@ -93,7 +93,8 @@ def _confirm_off(action: ActionView, view: PairView, node: NodeView, now: float)
 def _release(action: ActionView, view: PairView, node: NodeView) -> Progress:
     if standing_evidence(view, node.name) != action.evidence:
         return _outlived(action, view, node)
-    held = view.live_pods_on(node.name)
+    # Those that have ended as well: KubeVirt would take one that an earlier stay of the VM left here for the lost one.
+    held = [pod for pod in view.pods if pod.node == node.name]
     if node.out_of_service and not held:
         return succeed("Release", f"{node.name} is off and holds nothing any more")
     taint = () if node.out_of_service else (MarkOutOfService(node.name),)
