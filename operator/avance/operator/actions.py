@@ -7,6 +7,7 @@ replaced meanwhile gets a conflict instead of a second try at the same thing.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from avance.api.action import AvanceAction
@@ -84,7 +85,7 @@ def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -
         "kind": AVANCE_ACTIONS.kind,
         "metadata": {
             "name": intent.name,
-            "labels": {"avance.dev/pair": pair, "avance.dev/incident": intent.incident[:63].strip("-")},
+            "labels": {"avance.dev/pair": pair, "avance.dev/incident": _label_value(intent.incident)},
             "ownerReferences": [
                 {"apiVersion": "avance.dev/v1alpha1", "kind": "AvancePair", "name": pair, "uid": pair_uid}
             ],
@@ -100,6 +101,11 @@ def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -
             **{field: value for field, value in optional.items() if value},
         },
     }
+
+
+def _label_value(incident: str) -> str:
+    """What the API takes as the value of a label: a person's Fence may have given its incident any name."""
+    return re.sub("[^A-Za-z0-9._-]", "_", incident)[:63].strip("-._")
 
 
 def status_after(action: Object, view: ActionView, progress: Progress, now: float) -> Object:
