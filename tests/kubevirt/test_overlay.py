@@ -60,13 +60,14 @@ _scalars = st.integers(0, 3) | st.booleans() | st.sampled_from(["x", "y"])
 _keys = st.sampled_from(["a", "b", "c"])
 
 
+def _named(names: list[str], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**item, "name": name} for name, item in zip(names, items, strict=False)]
+
+
 def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    named = st.lists(_keys, unique=True, min_size=1).flatmap(
-        lambda names: st.tuples(
-            *(st.dictionaries(_keys, inner).map(lambda item, n=n: item | {"name": n}) for n in names)
-        )
-    )
-    return st.dictionaries(_keys, inner) | st.lists(inner, max_size=3) | named.map(list)
+    maps = st.dictionaries(_keys, inner)
+    named = st.builds(_named, st.lists(_keys, unique=True), st.lists(maps, max_size=3))
+    return maps | st.lists(inner, max_size=3) | named
 
 
 _json = st.recursive(_scalars, _containers, max_leaves=12)

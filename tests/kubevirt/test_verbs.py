@@ -32,7 +32,7 @@ def refusal(status: int, message: str, reason: str = "") -> tuple[int, dict[str,
 async def test_a_start_is_spoken_only_to_the_instance_that_was_decided_on(
     answers: dict[str, Any], about: str, spoken: list[str]
 ) -> None:
-    accepted = {f"PUT {VERB}/{verb}": (202, {}) for verb in ("start", "restart")}
+    accepted: dict[str, Any] = {f"PUT {VERB}/{verb}": (202, {}) for verb in ("start", "restart")}
     async with recording(answers | accepted) as (recorder, kube):
         await verbs.start(kube, "shop", "web", about)
     assert [what for what, _ in recorder.sent if what.startswith("PUT")] == [f"PUT {VERB}/{verb}" for verb in spoken]

@@ -1,5 +1,7 @@
 """The spec of a pair as a policy: the defaults of the schema and those of the rules are the same numbers."""
 
+from typing import Any
+
 from avance.api import AvancePair
 from avance.core.components import ComponentKind, Severity
 from avance.core.policy import Mode, PairPolicy, PlacementPolicy
@@ -7,7 +9,7 @@ from avance.operator.policy import policy_of
 from tests.operator.objects import pair
 
 
-def policy(**spec: object) -> PairPolicy:
+def policy(**spec: Any) -> PairPolicy:
     return policy_of(AvancePair.parse(pair(**spec)).spec)
 
 

@@ -116,7 +116,7 @@ def described(previous: Object, now: float = NOW, **view: Any) -> Object:
 
 
 def test_a_quiet_pair_is_told_the_same_way_each_time() -> None:
-    view = {"a": node("node-a", power=reads("On")), "b": node("node-b", power=reads("On", "node-b"))}
+    view: Object = {"a": node("node-a", power=reads("On")), "b": node("node-b", power=reads("On", "node-b"))}
     view |= {"vms": (running("web"),)}
     first = described({}, **view)
     assert described(first, NOW + 5, **view) == first
