@@ -47,7 +47,8 @@ def test_whatever_a_node_is_called_its_fence_and_its_calls_home_can_be_written(n
     intents = plan(pair(dead, survivor, vms=(running(on=name),)), NOW).intents
     assert {each.type for each in intents} >= {ActionType.FENCE, ActionType.CALL_HOME}
     for each in intents:
-        assert LABEL_VALUE.fullmatch(each.name) and LABEL_VALUE.fullmatch(each.incident)
+        assert LABEL_VALUE.fullmatch(each.name)
+        assert LABEL_VALUE.fullmatch(each.incident)
         assert re.fullmatch("[A-Z][A-Za-z0-9]{0,63}", each.reason)
 
 
