@@ -205,7 +205,7 @@ async def test_a_successor_goes_on_where_its_predecessor_was(pair: AvancePair, w
     wanted = intent()
     await recorded(old, pair, wanted)
     await old.journal.advance(old.action(wanted.name), wait("Close", "closing it"))
-    await old.journal.count_failure(wanted.name, "Close")
+    await old.journal.count_failure(wanted.name)
     await new.catch_up()
     assert new.action(wanted.name) == old.action(wanted.name)
     assert new.action(wanted.name).steps[0].attempts == 1

@@ -8,6 +8,7 @@ import pytest
 from avance.api import AvancePair
 from avance.core.effects import CloseNode, Effect, MarkOutOfService, PowerOff
 from avance.kube.errors import Unavailable
+from avance.kube.lease import LeadershipLost
 from avance.operator.effect_runner import LONGEST_PAUSE_SECONDS, EffectRunner
 from avance.operator.effects import EffectFailed
 from avance.operator.metrics import Metrics
@@ -102,7 +103,9 @@ async def test_actions_do_not_wait_for_each_other(bench: Bench) -> None:
     assert bench.done == [OFF, OFF]
 
 
-@pytest.mark.parametrize("error", [EffectFailed("no"), Unavailable(0, "Timeout", "no answer")])
+@pytest.mark.parametrize(
+    "error", [EffectFailed("no"), Unavailable(0, "Timeout", "no answer"), KeyError("what nobody foresaw")]
+)
 async def test_what_fails_is_told_and_tried_again_after_growing_pauses(bench: Bench, error: Exception) -> None:
     bench.error = error
     pauses = []
@@ -115,6 +118,12 @@ async def test_what_fails_is_told_and_tried_again_after_growing_pauses(bench: Be
     assert pauses[:3] == [2, 4, 8]
     assert max(pauses) == pauses[-1] == LONGEST_PAUSE_SECONDS
     assert bench.failures == ["fence-1"] * 6
+
+
+async def test_an_effect_that_leadership_ended_under_is_no_failure(bench: Bench) -> None:
+    bench.error = LeadershipLost("another leads")
+    await bench.order(OFF)
+    assert bench.failures == []
 
 
 async def test_a_success_ends_the_row_of_failures(bench: Bench) -> None:

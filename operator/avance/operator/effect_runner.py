@@ -15,6 +15,7 @@ from avance.api.pair import AvancePair
 from avance.core.effects import Effect
 from avance.fencing.agent import FencingError
 from avance.kube.errors import ApiError
+from avance.kube.lease import LeadershipLost
 from avance.operator.clock import Clock
 from avance.operator.effects import EffectFailed
 from avance.operator.metrics import Metrics
@@ -92,12 +93,16 @@ class EffectRunner:
                 await self._do(pair, effect)
             order.failures, order.error = 0, ""
             order.due_at = self._clock.now() + max(effect.repeat_after for effect in order.effects)
-        except (EffectFailed, FencingError, ApiError) as error:
+        except LeadershipLost as lost:
+            log.warning("%s: not done: %s", owner, lost)
+        except Exception as error:
             order.failures += 1
             pause = min(LONGEST_PAUSE_SECONDS, 2.0**order.failures)
             order.due_at = self._clock.now() + pause
-            log.warning("%s: %s; trying again in %.0f s", owner, error, pause)
-            order.error = str(error)
+            order.error = str(error) or type(error).__name__
+            # An error that nobody foresaw is told with all that is known of it, and waits its turn like any other.
+            unforeseen = None if isinstance(error, EffectFailed | FencingError | ApiError) else error
+            log.warning("%s: %s; trying again in %.0f s", owner, order.error, pause, exc_info=unforeseen)
             await self._on_failure(owner)
         finally:
             self._wake()

@@ -52,22 +52,25 @@ class Journal:
         status |= {"epoch": self._epoch, "operator": self._operator}
         return status == known.get("status") or await self._write(known, status)
 
-    async def count_failure(self, action: str, step: str) -> None:
-        """Count a failed try of a step, for whoever looks at the action."""
+    async def count_failure(self, action: str) -> None:
+        """Count a failed try of the step that an action is at, for whoever looks at it."""
         known = self._store.get(AVANCE_ACTIONS, action)
         if known is None:
             return
         status = dict(known.get("status") or {})
         steps = [dict(entry) for entry in status.get("steps") or ()]
         for entry in steps:
-            if entry["name"] == step:
+            if entry["name"] == status.get("step"):
                 entry["attempts"] = entry.get("attempts", 0) + 1
         await self._write(known, status | {"steps": steps})
 
     async def prune(self, actions: tuple[ActionView, ...], keep: int) -> None:
         """Delete the oldest finished actions beyond `keep`; never one that a standing decision rests on."""
+        excess = len(actions) - keep
+        if excess <= 0:
+            return
         disposable = [action for action in actions if not action.open and not _still_needed(action, actions)]
-        for action in disposable[: max(0, len(actions) - keep)]:
+        for action in disposable[:excess]:
             await self._kube.delete(AVANCE_ACTIONS, action.name, missing_ok=True)
 
     async def _write(self, known: Object, status: Object) -> bool:

@@ -9,6 +9,7 @@ from avance.core.model import ActionView
 from avance.core.report import PairReport
 
 _PHASE_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_Series = tuple[Gauge, tuple[str, ...]]
 _VALUE = {True: 1.0, False: 0.0, None: -1.0}
 
 
@@ -56,23 +57,29 @@ class Metrics:
         self.watch_events = Counter("avance_watch_events", "Changes that were seen", ["kind"], registry=registry)
         build = Gauge("avance_build_info", "Always 1; the version is a label", ["version"], registry=registry)
         build.labels(__version__).set(1)
-        self._vms_of: dict[str, set[tuple[str, ...]]] = {}
+        self.failed_passes = Counter(
+            "avance_failed_passes", "Looks at a pair that ended in an error", ["pair"], registry=registry
+        )
+        self._shown: dict[str, set[_Series]] = {}
 
     def show(self, pair: str, report: PairReport) -> None:
-        """Take over what a report says."""
+        """What a report says, as gauges; series of nodes and VMs that are gone are dropped."""
+        series: dict[_Series, float] = {}
         for condition in report.conditions:
-            self._pair.labels(pair, condition.type).set(_VALUE[condition.holds])
+            series[self._pair, (pair, condition.type)] = _VALUE[condition.holds]
         for node in report.nodes:
-            self._score.labels(pair, node.name).set(node.score.value)
-        shown = set()
+            series[self._score, (pair, node.name)] = node.score.value
         for vm in report.vms:
             for condition in vm.conditions:
-                labels = (pair, *vm.key.split("/"), condition.type)
-                self._vm.labels(*labels).set(_VALUE[condition.holds])
-                shown.add(labels)
-        for gone in self._vms_of.get(pair, set()) - shown:
-            self._vm.remove(*gone)
-        self._vms_of[pair] = shown
+                series[self._vm, (pair, *vm.key.split("/"), condition.type)] = _VALUE[condition.holds]
+        for (gauge, labels), value in series.items():
+            gauge.labels(*labels).set(value)
+        self._drop(self._shown.get(pair, set()) - series.keys())
+        self._shown[pair] = set(series)
+
+    def forget(self, pair: str) -> None:
+        """A pair that is served no more must not look as if it were all right."""
+        self._drop(self._shown.pop(pair, set()))
 
     def finished(self, action: ActionView, outcome: str, ended_at: float) -> None:
         """Count an action that has just ended, and the time that each of its steps took."""
@@ -80,3 +87,8 @@ class Metrics:
         ends = [step.started_at for step in action.steps[1:]] + [ended_at]
         for step, end in zip(action.steps, ends, strict=False):
             self._steps.labels(action.type, step.name).observe(max(0.0, end - step.started_at))
+
+    @staticmethod
+    def _drop(series: set[_Series]) -> None:
+        for gauge, labels in series:
+            gauge.remove(*labels)

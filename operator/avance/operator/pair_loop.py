@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,7 +20,8 @@ from avance.core.policy import Mode
 from avance.core.progress import Progress
 from avance.core.report import PairReport, report
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError, NotFound
+from avance.kube.errors import ApiError
+from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
 from avance.operator.clock import Clock
 from avance.operator.effect_runner import EffectRunner
@@ -35,13 +36,14 @@ from avance.operator.status_writer import StatusWriter
 from avance.operator.store import Store
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 RESYNC_SECONDS = 30.0
 """A quiet pair is looked at this often, whatever happens."""
 RETRY_SECONDS = 1.0
-"""After a pass that the API server did not let finish."""
+"""After a pass that could not be finished."""
 
 
 class Leadership(Protocol):
@@ -83,7 +85,6 @@ class PairLoop:
         self._leadership = leadership
         self._pacing = pacing
         self._changed = asyncio.Event()
-        self._steps: dict[str, str] = {}
         self._status = StatusWriter(kube, store, events)
         self._runner = EffectRunner(self._perform, clock, metrics, self._count_failure, self.wake)
 
@@ -99,6 +100,7 @@ class PairLoop:
                 await self._wait(look_at)
         finally:
             await self._runner.close()
+            self._metrics.forget(self._name)
 
     async def _wait(self, look_at: float) -> None:
         try:
@@ -108,16 +110,22 @@ class PairLoop:
             return
 
     async def _pass_or_retry(self, pair: Object) -> float:
-        """One pass; returns when to look again at the latest."""
+        """One pass; returns when to look again at the latest. Raises LeadershipLost and nothing else.
+
+        Whatever goes wrong with one pair, the process goes on: others are served by it too.
+        """
         try:
             async with self._leadership.guard():
                 return await self._pass(pair)
+        except LeadershipLost:
+            raise
         except ValidationError as error:
             log.error("pair %s or one of its VMs does not fit this release's schema: %s", self._name, error)
-        except NotFound:
-            log.debug("pair %s changed under the pass; looking again", self._name)
         except ApiError as error:
             log.warning("pair %s: the API server did not let the pass finish: %s", self._name, error)
+        except Exception:
+            log.exception("pair %s: the pass failed for a reason nobody foresaw", self._name)
+        self._metrics.failed_passes.labels(self._name).inc()
         return self._clock.now() + RETRY_SECONDS
 
     async def _pass(self, obj: Object) -> float:
@@ -130,22 +138,27 @@ class PairLoop:
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
+        failures: list[BaseException] = []
         if view.policy.mode is Mode.AUTOMATIC:
-            recorded = await asyncio.gather(*(self._record(pair, obj, intent) for intent in decided.intents))
-            deadlines += await self._carry_out(pair, view, decided)
-            if any(recorded):
+            recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
+            deadlines += await self._carry_out(pair, view, decided, failures)
+            if any(recorded) and not failures:
                 # Acted on first: the next look, which is due at once, tells of it.
                 return now
         await self._tell(obj, view, now, decided)
+        if failures:
+            raise failures[0]
         return min(at for at in deadlines if at is not None)
 
-    async def _carry_out(self, pair: AvancePair, view: PairView, decided: Plan) -> list[float | None]:
+    async def _carry_out(
+        self, pair: AvancePair, view: PairView, decided: Plan, failures: list[BaseException]
+    ) -> list[float | None]:
         """Do what is on record. Each action is independent of the others."""
         open_actions = {action.name for action, _ in decided.progress}
         self._runner.keep_only(open_actions | set(map(_upkeep_of, decided.upkeep)))
-        due = await asyncio.gather(*(self._advance(pair, action, progress) for action, progress in decided.progress))
+        due = await _each((self._advance(pair, action, progress) for action, progress in decided.progress), failures)
         upkeep = [self._runner.order(pair, _upkeep_of(effect), (effect,)) for effect in decided.upkeep]
-        await self._journal.prune(view.actions, view.policy.retained_actions)
+        await _each((self._journal.prune(view.actions, view.policy.retained_actions),), failures)
         return [*due, *upkeep]
 
     async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> bool:
@@ -165,7 +178,6 @@ class PairLoop:
         if not await self._journal.advance(action, progress):
             self.wake()
             return None
-        self._steps[action.name] = progress.step
         if progress.evidence or progress.outcome:
             self.wake()
         if progress.outcome:
@@ -173,7 +185,6 @@ class PairLoop:
         return self._runner.order(pair, action.name, progress.effects) if progress.effects else None
 
     def _ended(self, action: ActionView, progress: Progress) -> None:
-        self._steps.pop(action.name, None)
         self._metrics.finished(action, str(progress.outcome), self._clock.now())
         pair = self._store.get(AVANCE_PAIRS, self._name)
         for resource, regarding in self._regarding(pair, action.target) if pair else ():
@@ -199,8 +210,11 @@ class PairLoop:
             await self._effects.perform(pair, effect)
 
     async def _count_failure(self, owner: str) -> None:
-        if owner in self._steps:
-            await self._journal.count_failure(owner, self._steps[owner])
+        try:
+            async with self._leadership.guard():
+                await self._journal.count_failure(owner)
+        except (ApiError, LeadershipLost) as error:
+            log.warning("%s: a failed try was not counted: %s", owner, error)
 
     def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm, ...]) -> PairView:
         """What KubeVirt has against a VM's VirtualMachine is why that VM cannot start."""
@@ -219,3 +233,10 @@ class PairLoop:
 def _upkeep_of(effect: ApplyVm) -> str:
     """Whose effect it is, where no action is."""
     return f"upkeep {effect.vm}"
+
+
+async def _each(work: Iterable[Awaitable[T]], failures: list[BaseException]) -> list[T]:
+    """Have everything done to its end; what fails is kept for later, because one thing must not hold up another."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    failures += [result for result in results if isinstance(result, BaseException)]
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from avance.core.power import PowerReading
 from avance.fencing.agent import FencingError
 from avance.operator.clock import Clock
 from avance.operator.effects import Effects
+
+log = logging.getLogger(__name__)
 
 NodeKey = tuple[str, str]
 """Pair and node."""
@@ -59,6 +62,10 @@ class PowerWatch:
             reading = await agent.status()
         except FencingError as error:
             reading = PowerReading("", "", asked_at, str(error), "")
+        except Exception as error:
+            # Unforeseen, yet an answer: without one the last reading would stand as if the BMC still said so.
+            log.exception("asking the BMC of %s failed", key[1])
+            reading = PowerReading("", "", asked_at, f"asking its BMC failed: {error!r}", "")
         finally:
             self._asking.pop(key, None)
         self._readings[key] = reading
