@@ -137,7 +137,8 @@ def test_a_pair_in_trouble_says_what_and_where() -> None:
     broken = node("node-a", faults=(fault("PowerSupplyProblem", "PSU2", part="870-12"),))
     under_way = action(ActionType.FENCE, "node-a", phase=ActionPhase.RUNNING, message="node-a is held to be dead")
     status = described({}, a=broken, vms=(running("web"),), actions=(under_way,))
-    assert status["scores"] == "node-a=92 node-b=100"
+    assert status["scores"] == "node-a=0 node-b=100"
+    assert status["nodes"][0]["explanation"] == "0: node-a is held to be dead"
     [found] = status["nodes"][0]["faults"]
     assert (found["component"], found["part"], found["severity"]) == ("PSU2", "870-12", "Benign")
     assert "serial" not in found

@@ -238,7 +238,10 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """An AvanceAction: an intent written before it was acted on, and the log of how far it came."""
+    """An AvanceAction: an intent written before it was acted on, and the log of how far it came.
+
+    `incident` is never empty: what belongs to none is one of its own.
+    """
 
     name: str
     type: ActionType

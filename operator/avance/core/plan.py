@@ -16,8 +16,8 @@ from avance.core.liveness import Life, judge
 from avance.core.model import ActionType, ActionView, PairView, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
-from avance.core.progress import Progress
-from avance.core.requests import settle
+from avance.core.progress import Progress, cancel
+from avance.core.requests import settle, why_not_take_up
 from avance.core.rules import RULES
 from avance.core.workflows import WORKFLOWS
 
@@ -42,7 +42,7 @@ def plan(view: PairView, now: float) -> Plan:
     """Decide what to do for one pair. Pure: the same view and time give the same plan."""
     intents, later = _ask_the_rules(view, now)
     open_actions = [settle(action, view) for action in view.actions if action.open]
-    progress = tuple((action, WORKFLOWS[action.type](action, view, now)) for action in open_actions)
+    progress = tuple((action, _next_step(action, view, now)) for action in open_actions)
     later += [step.look_at for _, step in progress if step.look_at is not None]
     return Plan(
         intents=intents,
@@ -70,6 +70,11 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
             elif view.open_action(answer.target) is None:
                 chosen.setdefault((answer.target, report), answer)
     return tuple(chosen.values()), later
+
+
+def _next_step(action: ActionView, view: PairView, now: float) -> Progress:
+    refusal = why_not_take_up(action, view)
+    return cancel("Refuse", refusal) if refusal else WORKFLOWS[action.type](action, view, now)
 
 
 def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm]:

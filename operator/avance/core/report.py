@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from avance.core.components import Severity
 from avance.core.fitness import private_link_up, total, why_not_serve
 from avance.core.health import HealthScore, score
 from avance.core.liveness import Life, judge, silent, standing_evidence
@@ -104,11 +105,16 @@ def _answer(type_: str, reason: str, hindrance: str, fine: str) -> Condition:
 
 def _why_not_redundant(view: PairView, now: float) -> str:
     for node in view.nodes:
-        hindrance = why_not_serve(view, node, now) or _why_not_hold_all(view, node)
+        hindrance = why_not_serve(view, node, now) or _serious_fault(node) or _why_not_hold_all(view, node)
         if hindrance:
             return hindrance
     under_way = _incident(view)
     return f"{under_way.type} of {under_way.target} is under way" if under_way else ""
+
+
+def _serious_fault(node: NodeView) -> str:
+    """A server that has lost a service is no full replacement for the other one; a benign fault leaves it one."""
+    return next((fault.sentence for fault in node.faults if fault.severity is not Severity.BENIGN), "")
 
 
 def _why_not_hold_all(view: PairView, node: NodeView) -> str:
@@ -176,7 +182,14 @@ def _incident(view: PairView) -> ActionView | None:
 
 
 def _node(view: PairView, node: NodeView, now: float) -> NodeReport:
-    return NodeReport(node.name, _node_state(view, node, now), score(node.faults), fence_path(node))
+    state = _node_state(view, node, now)
+    return NodeReport(node.name, state, _score(node, state), fence_path(node))
+
+
+def _score(node: NodeView, state: str) -> HealthScore:
+    """A server that is gone has no health, whatever its last conditions said."""
+    gone = {"Fencing": "is held to be dead", "Fenced": "is off"}.get(state)
+    return HealthScore(0, f"0: {node.name} {gone}") if gone else score(node.faults)
 
 
 def _node_state(view: PairView, node: NodeView, now: float) -> str:

@@ -1,10 +1,14 @@
-"""What a person's request leaves open is settled once, when it is taken up, and recorded with it."""
+"""A recorded action as it is taken up: what it leaves open is settled once, and what makes no sense is refused at once.
+
+Anybody with the right may create an AvanceAction. One that could only wait for ever would hold up everything that the
+rules want for the same node or VM.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from avance.core.model import ActionType, ActionView, PairView
+from avance.core.model import ActionType, ActionView, PairView, VmView
 
 
 def settle(action: ActionView, view: PairView) -> ActionView:
@@ -21,3 +25,39 @@ def settle(action: ActionView, view: PairView) -> ActionView:
         instance_uid=vm.instance.uid,
         destination=action.destination or (elsewhere.name if elsewhere else ""),
     )
+
+
+def why_not_take_up(action: ActionView, view: PairView) -> str:
+    """Why an action that has not begun makes no sense now, in words that say what to do; empty if it does."""
+    if action.steps or action.type is ActionType.CALL_HOME:
+        return ""
+    other = view.open_action(action.target)
+    if other is not None and other.name != action.name and (other.steps or other.name < action.name):
+        return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"
+    if action.type in (ActionType.FENCE, ActionType.REJOIN):
+        return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
+    vm = view.vm(action.target)
+    if vm is None:
+        return f"there is no ProtectedVM {action.target} in pair {view.name}"
+    return _why_not_for_vm(action, view, vm)
+
+
+def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:
+    lives = vm.instance is not None and not vm.instance.phase.final
+    present = vm.instance.uid if vm.instance else ""
+    if action.instance_uid and action.instance_uid != present:
+        return f"the instance {action.instance_uid} of {vm.key} that it is about is gone"
+    if action.type is ActionType.START and lives:
+        return f"{vm.key} runs or is starting already: use Restart to restart it"
+    if action.type is ActionType.STOP and vm.should_run:
+        return f"{vm.key} shall run: set running: false in its spec to stop it"
+    if action.type is ActionType.MIGRATE and action.destination == vm.node:
+        return f"{vm.key} is on {vm.node or 'no node'} already"
+    if action.type is ActionType.COLD_RESTART and not _has_evidence(action, view):
+        return f"nothing proves the server of {vm.key} off: fence it first, or use Restart"
+    return ""
+
+
+def _has_evidence(action: ActionView, view: PairView) -> bool:
+    fences = (other for other in view.actions if other.type is ActionType.FENCE and other.incident == action.incident)
+    return any(fence.evidence is not None for fence in fences)

@@ -46,7 +46,8 @@ class ActionLog:
             name=obj["metadata"]["name"],
             type=ActionType(spec.type),
             target=f"{target.namespace}/{target.name}" if target.namespace else target.name,
-            incident=spec.incident or "",
+            # A person's request that belongs to no incident is one of its own.
+            incident=spec.incident or obj["metadata"]["name"],
             reason=spec.reason,
             message=spec.message,
             created_at=from_api(obj["metadata"]["creationTimestamp"]),

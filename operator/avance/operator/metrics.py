@@ -17,49 +17,33 @@ class Metrics:
     """All metrics of one operator process, in a registry of their own."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-        self.leading = Gauge("avance_leader", "1 while this operator leads, else 0", registry=registry)
-        self._pair = Gauge(
-            "avance_pair_condition",
-            "Condition of a pair: 1 true, 0 false, -1 unknown",
-            ["pair", "type"],
-            registry=registry,
-        )
-        self._score = Gauge(
-            "avance_node_health_score",
-            "Health of a node, 0 to 100; 100 is no fault",
-            ["pair", "node"],
-            registry=registry,
-        )
-        self._vm = Gauge(
-            "avance_vm_condition",
+        self.registry = CollectorRegistry()
+        self.leading = self._gauge("leader", "1 while this operator leads, else 0")
+        self._pair = self._gauge("pair_condition", "Condition of a pair: 1 true, 0 false, -1 unknown", "pair", "type")
+        self._score = self._gauge("node_health_score", "Health of a node, 0 to 100; 100 is no fault", "pair", "node")
+        self._vm = self._gauge(
+            "vm_condition",
             "Condition of a protected VM: 1 true, 0 false, -1 unknown",
-            ["pair", "namespace", "vm", "type"],
-            registry=registry,
+            "pair",
+            "namespace",
+            "vm",
+            "type",
         )
-        self._actions = Counter(
-            "avance_actions",
-            "Finished actions by type, reason and outcome",
-            ["type", "reason", "outcome"],
-            registry=registry,
+        self._actions = self._counter(
+            "actions", "Finished actions by type, reason and outcome", "type", "reason", "outcome"
         )
         self._steps = Histogram(
             "avance_step_duration_seconds",
             "How long the steps of actions took; a fence is Close to Release of type Fence",
             ["type", "step"],
             buckets=_PHASE_BUCKETS,
-            registry=registry,
+            registry=self.registry,
         )
-        self.effects = Counter(
-            "avance_effects", "Things done to the cluster and to BMCs", ["effect", "outcome"], registry=registry
-        )
-        self.plan_seconds = Histogram("avance_plan_duration_seconds", "One look at one pair", registry=registry)
-        self.watch_events = Counter("avance_watch_events", "Changes that were seen", ["kind"], registry=registry)
-        build = Gauge("avance_build_info", "Always 1; the version is a label", ["version"], registry=registry)
-        build.labels(__version__).set(1)
-        self.failed_passes = Counter(
-            "avance_failed_passes", "Looks at a pair that ended in an error", ["pair"], registry=registry
-        )
+        self.effects = self._counter("effects", "Things done to the cluster and to BMCs", "effect", "outcome")
+        self.plan_seconds = Histogram("avance_plan_duration_seconds", "One look at one pair", registry=self.registry)
+        self.failed_passes = self._counter("failed_passes", "Looks at a pair that ended in an error", "pair")
+        self.watch_events = self._counter("watch_events", "Changes that were seen", "kind")
+        self._gauge("build_info", "Always 1; the version is a label", "version").labels(__version__).set(1)
         self._shown: dict[str, set[_Series]] = {}
 
     def show(self, pair: str, report: PairReport) -> None:
@@ -87,6 +71,12 @@ class Metrics:
         ends = [step.started_at for step in action.steps[1:]] + [ended_at]
         for step, end in zip(action.steps, ends, strict=False):
             self._steps.labels(action.type, step.name).observe(max(0.0, end - step.started_at))
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"avance_{name}", meaning, labels, registry=self.registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"avance_{name}", meaning, labels, registry=self.registry)
 
     @staticmethod
     def _drop(series: set[_Series]) -> None:

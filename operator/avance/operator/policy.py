@@ -8,6 +8,7 @@ from avance.api.health import Health
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.pair import PairSpec
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind, Severity
+from avance.core.health import BEST
 from avance.core.policy import (
     DetectionPolicy,
     FencingPolicy,
@@ -63,8 +64,9 @@ def _health(health: Health) -> HealthPolicy:
 
 
 def _overridden(known: ComponentClass, severity: str | None, weight: int | None) -> ComponentClass:
+    default = BEST if severity == Severity.FATAL else known.weight
     return replace(
         known,
         severity=known.severity if severity is None else Severity(severity),
-        weight=known.weight if weight is None else weight,
+        weight=default if weight is None else weight,
     )

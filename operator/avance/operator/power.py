@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from avance.api.pair import AvancePair
+from avance.api.pair import AvancePair, FenceNode
 from avance.core.power import PowerReading
 from avance.fencing.agent import FencingError
 from avance.operator.clock import Clock
@@ -32,9 +32,11 @@ class PowerWatch:
         self._readings = readings
         self._asking: dict[NodeKey, asyncio.Task[None]] = {}
         self._asked_at: dict[NodeKey, float] = {}
+        self._entries: dict[NodeKey, FenceNode] = {}
 
     def keep_fresh(self, pair: AvancePair, wanted: Mapping[str, float]) -> float | None:
         """Ask every BMC whose reading is older than wanted; returns when the next one falls due."""
+        self._forget_changed(pair)
         now, due = self._clock.now(), []
         for node, max_age in wanted.items():
             key = (pair.metadata.name, node)
@@ -47,6 +49,15 @@ class PowerWatch:
             else:
                 due.append(next_at)
         return min(due, default=None)
+
+    def _forget_changed(self, pair: AvancePair) -> None:
+        """What was read through another address or with other credentials says nothing of the present entry."""
+        for entry in pair.spec.fencing.nodes:
+            key = (pair.metadata.name, entry.name)
+            if self._entries.get(key, entry) != entry:
+                self._readings.pop(key, None)
+                self._asked_at.pop(key, None)
+            self._entries[key] = entry
 
     async def close(self) -> None:
         """Stop asking."""
@@ -68,5 +79,6 @@ class PowerWatch:
             reading = PowerReading("", "", asked_at, f"asking its BMC failed: {error!r}", "")
         finally:
             self._asking.pop(key, None)
-        self._readings[key] = reading
+        if self._entries.get(key) in pair.spec.fencing.nodes:
+            self._readings[key] = reading
         self._wake(pair.metadata.name)

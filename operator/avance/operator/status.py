@@ -130,7 +130,7 @@ def _incident(report: PairReport) -> Object | None:
     action = report.incident
     if action is None:
         return None
-    return {"id": action.incident or action.name, "since": to_api(action.created_at), "message": action.message}
+    return {"id": action.incident, "since": to_api(action.created_at), "message": action.message}
 
 
 def _last_failover(previous: Object, failover: Failover | None) -> Object | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from avance.core.fitness import room_on, why_not_move_to
 from avance.core.health import score
-from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, incident_id, intent
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 
 
@@ -47,7 +47,7 @@ def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) ->
             view,
             ActionType.MIGRATE,
             vm.key,
-            reason="BackupHealthier",
+            reason=BACKUP_HEALTHIER,
             message=(
                 f"{worst.sentence}; {source.name} scores {score(source.faults).value}, "
                 f"{target.name} {score(target.faults).value}"

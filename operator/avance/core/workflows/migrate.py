@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from avance.core.effects import CreateMigration, DeleteMigration
 from avance.core.fitness import why_not_move_to
+from avance.core.health import score
+from avance.core.intents import BACKUP_HEALTHIER
 from avance.core.model import ActionView, MigrationView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+
+QUEUED = ("", "Pending", "Scheduling")
+"""Phases of a migration in which nothing has been copied yet."""
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -19,12 +24,21 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     return _begin(action, view, vm, now) if ours is None else _follow(action, view, vm, ours, now)
 
 
+def _cause_gone(action: ActionView, view: PairView, vm: VmView) -> str:
+    """Why a move for the sake of health has lost its sense, in words; empty while it has it."""
+    source, target = view.node(vm.node), view.node(action.destination)
+    if action.reason != BACKUP_HEALTHIER or source is None or target is None:
+        return ""
+    here, there = score(source.faults).value, score(target.faults).value
+    return "" if there > here else f"{target.name} is not the healthier server any more ({there}, {source.name} {here})"
+
+
 def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
     if action.started("Copy") is not None:
         return cancel("Copy", f"the migration of {vm.key} was withdrawn by somebody; it stays on {vm.node}")
     if vm.instance and vm.instance.migratable is False:
         return fail("Move", f"{vm.key} cannot be live-migrated: {vm.instance.not_migratable_because}")
-    hindrance = why_not_move_to(view, action.destination, now)
+    hindrance = why_not_move_to(view, action.destination, now) or _cause_gone(action, view, vm)
     if hindrance:
         return cancel("Move", f"{vm.key} stays on {vm.node}: {hindrance}")
     other = next((migration.name for migration in vm.migrations if not migration.final), "")
@@ -40,6 +54,10 @@ def _follow(action: ActionView, view: PairView, vm: VmView, migration: Migration
         return fail(
             "Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}"
         )
+    gone = _cause_gone(action, view, vm)
+    if gone and migration.phase in QUEUED:
+        order = DeleteMigration(migration.name, vm.key)
+        return act("Copy", f"withdrawing the move of {vm.key}, which has not begun: {gone}", order)
     deadline = (action.started("Move") or now) + view.policy.migration.timeout_seconds
     if now >= deadline and not migration.final:
         order = DeleteMigration(migration.name, vm.key)
