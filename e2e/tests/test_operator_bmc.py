@@ -25,9 +25,10 @@ async def unfenced(long_lived_site: Site) -> AsyncIterator[Site]:
 
 
 async def test_bmc_refuses(unfenced: Site) -> None:
-    """Refused with 409: the try is counted, and made again."""
+    """Refused with 409: the try is counted, made again, and the fence says what the BMC answered."""
+    await unfenced.action_says("Fence", PRIMARY, "refused the power command")
+    await unfenced.pair_is("FailoverReady", "False")
     await nothing_was_restarted(unfenced)
-    assert await unfenced.pair_is("FailoverReady", "False")
 
 
 @pytest.mark.parametrize(

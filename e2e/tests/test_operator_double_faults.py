@@ -53,7 +53,8 @@ async def test_vm_without_room_on_the_survivor_says_so_and_the_others_start(site
     """One VM that can't boot must not keep the others down."""
     await site.running_vms("large", memory="40Gi", restartPriority="High")
     await site.running_vms("local", on=BACKUP, memory="40Gi", preferredNode=BACKUP)
-    await site.pair_is("Redundant", "False", "cannot hold all VMs")
+    for condition in ("Redundant", "FailoverReady"):
+        await site.pair_is(condition, "False", "cannot hold all VMs")
     await site.running_vms("small")
     await site.apply_pair(restart={"readyGateSeconds": 3})
     await site.hardware.power_cut(PRIMARY)
