@@ -19,6 +19,8 @@ import bcrypt
 from sushy_tools.emulator.memoize import PersistentDict
 
 from e2e.controlplane import ControlPlane, ServerProcess, free_port
+from e2e.controlplane.pki import KeyPair
+from e2e.controlplane.processes import ServerCrashed
 from e2e.hardware.servers import Power, Server
 
 USERNAME = "admin"
@@ -53,16 +55,24 @@ class RedfishEmulator:
         certificates = ssl.create_default_context(cafile=str(self._control_plane.ca.certificate))
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=certificates))
         serving = self._control_plane.ca.issue_serving(f"emulator-{self._server.name}")
-        port = free_port()
+        configuration = self._write_configuration()
+        for tries_left in (2, 1, 0):
+            try:
+                await self._start_on(free_port(), serving, configuration)
+                break
+            except ServerCrashed:  # somebody else took the port after it had been found free
+                if not tries_left:
+                    raise
+
+    async def _start_on(self, port: int, serving: KeyPair, configuration: Path) -> None:
         self._url = f"https://127.0.0.1:{port}"
         self._process = await self._control_plane.processes.start(
             f"sushy-emulator-{self._server.name}",
             Path(sys.executable).with_name("sushy-emulator"),
-            *("--fake", "--config", self._write_configuration(), "-i", "127.0.0.1", "-p", port),
+            *("--fake", "--config", configuration, "-i", "127.0.0.1", "-p", port),
             *("--ssl-certificate", serving.certificate, "--ssl-key", serving.key),
         )
         await self._process.wait_ready(self._answers)
-        await self.power()  # its driver stores the system when it is first asked for it
 
     async def stop(self) -> None:
         """Ends the process."""
@@ -119,7 +129,9 @@ class RedfishEmulator:
         return path
 
     async def _answers(self) -> bool:
+        """For our own system: another emulator may have the port. Its driver stores the system when first asked for it."""
         try:
-            return (await self.request("GET", "/redfish/v1/", {})).status == 200
+            await self.power()
         except aiohttp.ClientError:
             return False
+        return True
