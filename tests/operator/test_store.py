@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from avance.api.protected_vm import ProtectedVM
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
@@ -16,6 +17,7 @@ from avance.kube.resources import (
     VMIS,
     Resource,
 )
+from avance.operator.parsing import Parsed
 from avance.operator.store import REMEMBERED_DELETIONS
 from avance.operator.watching import pairs_of
 from tests.operator.objects import (
@@ -251,3 +253,38 @@ def test_what_belongs_to_no_pair_wakes_none(world: World, resource: Resource, ob
     world.quiet_pair()
     world.vm()
     assert list(pairs_of(world.store, resource, obj)) == []
+
+
+def test_a_lease_that_is_new_begins_the_contact_anew(world: World) -> None:
+    world.put(LEASES, lease(renewed="2026-05-01T10:00:00.000001Z"))
+    obj = world.put(NODES, node())
+    world.clock.go_on(100)
+    known = world.store.get(LEASES, "node-a", "kube-node-lease")
+    assert known is not None
+    world.store.drop(LEASES, known)
+    world.put(LEASES, lease(renewed="2026-05-01T10:02:00.000001Z"))
+    assert world.store.heard_since(obj) == START + 100
+
+
+def test_nothing_is_kept_of_groups_that_were_asked_for_or_have_emptied(world: World) -> None:
+    assert list(world.store.members(PODS, "shop/unknown")) == []
+    pod = world.put(PODS, launcher())
+    world.store.drop(PODS, pod)
+    assert dict(world.store._members) == {}
+
+
+def test_what_was_parsed_of_an_object_goes_with_it(world: World) -> None:
+    parsed: Parsed[ProtectedVM] = Parsed(ProtectedVM, world.store)
+    obj = world.put(PROTECTED_VMS, protected_vm())
+    assert parsed.of(obj) is parsed.of(obj)
+    world.store.drop(PROTECTED_VMS, obj)
+    assert parsed._known == {}
+
+
+def test_another_object_of_the_same_name_begins_anew_even_if_the_end_of_the_old_one_is_told_later(world: World) -> None:
+    old = world.put(VMIS, instance(phase="Running"))
+    world.clock.go_on(100)
+    new = world.put(VMIS, instance(phase="Running", uid="another"))
+    assert world.store.first_seen(VMIS, new, "phase") == START + 100
+    world.store.drop(VMIS, old)
+    assert world.store.get(VMIS, "web", "shop") == new

@@ -77,9 +77,7 @@ def _node_affinity(hostnames: Iterable[str], preferred: str) -> Object:
     one = {"key": HOSTNAME_LABEL, "operator": "In", "values": [preferred]}
     return {
         "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [pair]}]},
-        "preferredDuringSchedulingIgnoredDuringExecution": [
-            {"weight": 100, "preference": {"matchExpressions": [one]}}
-        ],
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": {"matchExpressions": [one]}}],
     }
 
 

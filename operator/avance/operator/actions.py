@@ -30,7 +30,7 @@ class ActionLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._parsed = Parsed(AvanceAction)
+        self._parsed = Parsed(AvanceAction, store)
 
     def of_pair(self, pair: str) -> tuple[ActionView, ...]:
         """Every AvanceAction about a pair, whoever asked for it."""

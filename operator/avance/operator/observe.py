@@ -52,8 +52,8 @@ class Observer:
         self._store = store
         self._actions = actions
         self._power = power
-        self._pairs = Parsed(AvancePair)
-        self._vms = Parsed(ProtectedVM)
+        self._pairs = Parsed(AvancePair, store)
+        self._vms = Parsed(ProtectedVM, store)
 
     def pair(self, obj: Object) -> AvancePair:
         """The parsed AvancePair; raises pydantic.ValidationError if it does not fit this release's schema."""

@@ -8,7 +8,7 @@ is done.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from avance.core.liveness import CONTACT_SECONDS
@@ -69,6 +69,7 @@ class Store:
         self._dropped: dict[tuple[Resource, Key], int] = {}
         self._first_seen: dict[tuple[Resource, Key], dict[str, tuple[str, float]]] = {}
         self._contact_since: dict[str, float] = {}
+        self._when_dropped: list[Callable[[Object], None]] = []
         self.started_at = clock.now()
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
@@ -82,7 +83,7 @@ class Store:
     def members(self, resource: Resource, group: str) -> Iterator[Object]:
         """Objects of a kind that belong to a pair (VMs, actions), a VM (pods, migrations) or a label (nodes, pairs)."""
         objects = self._objects[resource]
-        return (objects[key] for key in sorted(self._members[resource, group]))
+        return (objects[key] for key in sorted(self._members.get((resource, group), ())))
 
     def put(self, resource: Resource, obj: Object, *, listed: bool = False) -> bool:
         """Take in a newer version of an object; False if what is known is as new already.
@@ -94,7 +95,9 @@ class Store:
         # Versions of one kind only grow, through deletions and new objects of the same name too.
         if _version(obj) <= (_version(known) if known is not None else self._dropped.get((resource, key), 0)):
             return False
-        if known is not None:
+        if known is not None and not _same(known, obj):
+            self._forget(resource, key, known)
+        elif known is not None:
             self._leave_groups(resource, key, known)
         self._objects[resource][key] = obj
         for group in _groups(resource, obj):
@@ -106,11 +109,13 @@ class Store:
         """Forget an object that is gone, unless a later one has taken its name."""
         key = key_of(obj)
         known = self._objects[resource].get(key)
-        if known is not None and known["metadata"]["uid"] == obj["metadata"]["uid"]:
-            self._leave_groups(resource, key, known)
-            del self._objects[resource][key]
-            self._first_seen.pop((resource, key), None)
+        if known is not None and _same(known, obj):
+            self._forget(resource, key, known)
             self._remember_deletion(resource, key, max(_version(obj), _version(known)))
+
+    def when_dropped(self, forget: Callable[[Object], None]) -> None:
+        """Have each object that is gone told, so that what was derived from it goes too."""
+        self._when_dropped.append(forget)
 
     def replace_all(self, resource: Resource, live: Iterable[Object], as_of: str) -> list[Object]:
         """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped.
@@ -145,6 +150,13 @@ class Store:
         began = self._contact_since.get(node["metadata"]["name"], self.started_at)
         return max(began, self.first_seen(NODES, node, "bootID"))
 
+    def _forget(self, resource: Resource, key: Key, known: Object) -> None:
+        self._leave_groups(resource, key, known)
+        del self._objects[resource][key]
+        self._first_seen.pop((resource, key), None)
+        for forget in self._when_dropped:
+            forget(known)
+
     def _note_first_seen(self, resource: Resource, key: Key, obj: Object, *, listed: bool) -> None:
         before = self._first_seen.get((resource, key), {})
         now = self._clock.now()
@@ -153,13 +165,17 @@ class Store:
             # A sign of life that was there at the first look may be old: silence counts from when somebody listened.
             began = self.started_at if sign in _SIGNS_OF_LIFE and listed and not before else now
             signs[sign] = before[sign] if sign in before and before[sign][0] == value else (value, began)
-        if resource is LEASES and before and signs["renewTime"] != before["renewTime"]:
+        if resource is LEASES and not before and not listed:
+            self._contact_since[key[1]] = now
+        elif resource is LEASES and before and signs["renewTime"] != before["renewTime"]:
             self._note_contact(key[1], before["renewTime"][1], now)
         if signs:
             self._first_seen[resource, key] = signs
 
     def _note_contact(self, node: str, heard_before: float, now: float) -> None:
-        """A renewal after a long pause, and the first one that is heard at all, begins the contact anew."""
+        """A renewal after a long pause, and the first one that is heard at all, begins the contact anew. (So does a
+        new Lease: somebody may have deleted the old one during a pause.)
+        """
         if heard_before == self.started_at or now - heard_before >= CONTACT_SECONDS:
             self._contact_since[node] = now
 
@@ -171,7 +187,15 @@ class Store:
 
     def _leave_groups(self, resource: Resource, key: Key, obj: Object) -> None:
         for group in _groups(resource, obj):
-            self._members[resource, group].discard(key)
+            members = self._members[resource, group]
+            members.discard(key)
+            if not members:
+                del self._members[resource, group]
+
+
+def _same(one: Object, other: Object) -> bool:
+    """Not another one of the same name: kopf may tell of that one before it tells that the old one is gone."""
+    return bool(one["metadata"]["uid"] == other["metadata"]["uid"])
 
 
 def _version(obj: Object) -> int:
