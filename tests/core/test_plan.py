@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avance.core.intents import Intent
-from avance.core.model import ActionPhase, ActionType, ActionView, InstanceView, PairView, VmPhase, VmView
+from avance.core.model import (
+    ActionPhase,
+    ActionType,
+    ActionView,
+    InstanceView,
+    NodeView,
+    PairView,
+    VmPhase,
+    VmView,
+)
 from avance.core.plan import CLOSE_LOOK_SECONDS, plan
 from tests.core.views import NOW, action, fault, launcher, node, pair, reads, running
 
@@ -14,43 +23,43 @@ times = st.floats(NOW - 200, NOW)
 
 
 @st.composite
+def nodes(draw: st.DrawFn, name: str) -> NodeView:
+    """A server in any state."""
+    faults = draw(st.lists(st.sampled_from(["FanProblem", "DiskProblem", "PrivateLinkProblem"]), max_size=2))
+    return node(
+        name,
+        ready=draw(st.sampled_from(["True", "False", "Unknown", ""])),
+        heard_at=draw(times),
+        faults=tuple(fault(each, on=name) for each in faults),
+        hears_peer=draw(st.sampled_from([True, False, None])),
+        peer_unreachable_since=draw(st.none() | times),
+        cordoned=draw(st.booleans()),
+        closed=draw(st.booleans()),
+        out_of_service=draw(st.booleans()),
+        power=draw(st.none() | st.builds(reads, st.sampled_from(["On", "Off", "PoweringOff"]), st.just(name), times)),
+    )
+
+
+@st.composite
+def virtual_machines(draw: st.DrawFn, name: str) -> VmView:
+    """A VM whose instance, if there is one, is in any state."""
+    on = draw(st.sampled_from(["node-a", "node-b"]))
+    some_instance = st.builds(
+        InstanceView,
+        st.just(f"{name}-1"),
+        st.sampled_from(VmPhase),
+        st.sampled_from([on, ""]),
+        st.booleans(),
+        ended_at=st.none() | times,
+        evacuate_from=st.sampled_from(["", "node-a"]),
+    )
+    return replace(running(name, on), instance=draw(st.none() | some_instance), should_run=draw(st.booleans()))
+
+
+@st.composite
 def views(draw: st.DrawFn) -> PairView:
     """Any state of a pair, sensible or not."""
-
-    def some_node(name: str) -> object:
-        faults = draw(st.lists(st.sampled_from(["FanProblem", "DiskProblem", "PrivateLinkProblem"]), max_size=2))
-        return node(
-            name,
-            ready=draw(st.sampled_from(["True", "False", "Unknown", ""])),
-            heard_at=draw(times),
-            faults=tuple(fault(each, on=name) for each in faults),
-            hears_peer=draw(st.sampled_from([True, False, None])),
-            peer_unreachable_since=draw(st.none() | times),
-            cordoned=draw(st.booleans()),
-            closed=draw(st.booleans()),
-            out_of_service=draw(st.booleans()),
-            power=draw(
-                st.none() | st.builds(reads, st.sampled_from(["On", "Off", "PoweringOff"]), st.just(name), times)
-            ),
-        )
-
-    def some_vm(name: str) -> VmView:
-        on = draw(st.sampled_from(["node-a", "node-b"]))
-        instance = draw(
-            st.none()
-            | st.builds(
-                InstanceView,
-                st.just(f"{name}-1"),
-                st.sampled_from(VmPhase),
-                st.sampled_from([on, ""]),
-                st.booleans(),
-                ended_at=st.none() | times,
-                evacuate_from=st.sampled_from(["", "node-a"]),
-            )
-        )
-        return replace(running(name, on), instance=instance, should_run=draw(st.booleans()))
-
-    vms = tuple(some_vm(name) for name in ("db", "web"))
+    vms = tuple(draw(virtual_machines(name)) for name in ("db", "web"))
     pods = tuple(
         launcher(
             vm, on=draw(st.sampled_from(["node-a", "node-b", ""])), phase=draw(st.sampled_from(["Running", "Failed"]))
@@ -71,7 +80,7 @@ def views(draw: st.DrawFn) -> PairView:
         )
         for _ in range(draw(st.integers(0, 2)))
     )
-    return pair(some_node("node-a"), some_node("node-b"), vms, pods, actions)  # type: ignore[arg-type]
+    return pair(draw(nodes("node-a")), draw(nodes("node-b")), vms, pods, actions)
 
 
 def _on_what_it_can_be_on(made: ActionView) -> ActionView:
