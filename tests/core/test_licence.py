@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from avance.core.licence import ORPHAN_SECONDS, why_not_start
-from avance.core.model import ActionType, PairView, VmPhase, VmView
+from avance.core.model import ActionType, PairView, StepView, VmPhase, VmView
 from tests.core.views import NOW, action, ended, evidence, launcher, node, pair, reads, running
 
 
@@ -109,3 +109,16 @@ def test_an_instance_that_vanished_altogether_is_believed_only_of_a_kubelet_in_c
     """Somebody removed pod and instance of a server that was cut off; it is back, and the guest may still run."""
     gone = replace(ended(), instance=None, last_node="node-a")
     assert (licence(pair(node(heard_since=NOW - contact)), gone) == "") is allowed
+
+
+@pytest.mark.parametrize(
+    ("steps", "allowed"), [(("Start", "Boot"), False), (("Copy",), False), (("Release", "Place"), True)]
+)
+def test_a_vm_written_anew_is_not_started_while_its_predecessor_may_still_run(
+    steps: tuple[str, ...], allowed: bool
+) -> None:
+    """Somebody deletes a ProtectedVM whose server is cut off, by force, and writes it anew: its status is empty."""
+    anew = replace(running(), instance=None, last_node="")
+    ran = action(ActionType.START, anew.key, destination="node-a", steps=tuple(StepView(step, NOW) for step in steps))
+    view = pair(node(heard_at=NOW - 60), vms=(anew,), actions=(ran,))
+    assert (why_not_start(view, anew, NOW) == "") is allowed

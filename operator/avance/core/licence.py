@@ -8,7 +8,7 @@ removed.
 from __future__ import annotations
 
 from avance.core.liveness import Life, judge, standing_evidence
-from avance.core.model import NodeView, PairView, VmView
+from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
 
 ORPHAN_SECONDS = 5.0
 """What a kubelet in contact with the API needs, at most, to end a guest whose launcher pod has vanished."""
@@ -21,15 +21,28 @@ def why_not_start(view: PairView, vm: VmView, now: float) -> str:
             return f"launcher pod {pod.name} on {pod.node or 'no node yet'} has not ended"
     if vm.instance is not None and not vm.instance.phase.final:
         return f"an instance of it is {vm.instance.phase}"
-    for node_name in _last_nodes(vm):
+    for node_name in sorted(_last_nodes(view, vm)):
         reason = _may_still_run_on(view, vm, node_name, now)
         if reason:
             return reason
     return ""
 
 
-def _last_nodes(vm: VmView) -> set[str]:
-    return {node for node in (vm.last_node, vm.instance.node if vm.instance else "") if node}
+def _last_nodes(view: PairView, vm: VmView) -> set[str]:
+    """Where it may have run last, by its status, by its instance and by the record of what was done to it.
+
+    The record outlives the ProtectedVM: one that somebody deletes and writes anew while its server is cut off starts
+    with an empty status, and the guest of its predecessor may still run.
+    """
+    recorded = [action for action in view.actions if action.target == vm.key and _took_it_somewhere(action)]
+    settled = max((at for at, action in enumerate(recorded) if action.phase is ActionPhase.SUCCEEDED), default=0)
+    nodes = {vm.last_node, vm.instance.node if vm.instance else "", *(a.destination for a in recorded[settled:])}
+    return nodes - {""}
+
+
+def _took_it_somewhere(action: ActionView) -> bool:
+    """It has come as far as to have KubeVirt start or move the VM."""
+    return bool(action.destination) and any(action.started(step) is not None for step in ("Start", "Copy"))
 
 
 def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from avance.core.effects import ApplyVm
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
-from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
 from avance.core.progress import Progress, cancel
@@ -23,6 +23,9 @@ from avance.core.workflows import WORKFLOWS
 
 CLOSE_LOOK_SECONDS = 0.5
 """How often the BMC of a node is read whose power state decides something."""
+
+FAILED_PATH_SECONDS = 10.0
+"""How often a BMC is tried that gives no usable answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,15 @@ def _home(view: PairView, vm: VmView, now: float) -> str:
 
 def _power_checks(view: PairView, now: float) -> dict[str, float]:
     """A look now and then at a healthy node's BMC; a close look while its answer decides something."""
+    return {node.name: _power_check(view, node, now) for node in view.nodes if node.fence_agent}
+
+
+def _power_check(view: PairView, node: NodeView, now: float) -> float:
+    if _power_matters(view, node.name, now):
+        return CLOSE_LOOK_SECONDS
     at_leisure = view.policy.fencing.check_interval_seconds
-    return {
-        node.name: CLOSE_LOOK_SECONDS if _power_matters(view, node.name, now) else at_leisure
-        for node in view.nodes
-        if node.fence_agent
-    }
+    # A path that failed is somebody's work in progress: that it is mended should show soon.
+    return min(at_leisure, FAILED_PATH_SECONDS) if node.power is not None and node.power.error else at_leisure
 
 
 def _power_matters(view: PairView, node_name: str, now: float) -> bool:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from requests import exceptions as http
 from sushy import exceptions as redfish
+
+_ERRNO = re.compile(r"\[Errno -?\d+\] ([A-Za-z][A-Za-z ]+)")
+_TLS = re.compile(r"certificate verify failed: ([^()]+?)(?: \(|$)")
 
 
 def explain(error: Exception, address: str, timeout: float) -> str:
@@ -56,6 +61,7 @@ def _explain_status(error: redfish.HTTPError, address: str) -> str:
 
 
 def _shorten(error: BaseException) -> str:
-    """The innermost part of a message like HTTPSConnectionPool(…): Max retries exceeded (Caused by …(…))."""
+    """What the operating system or the TLS library said, out of the layers that HTTP libraries wrap around it."""
     text = str(error)
-    return text.rpartition("Caused by ")[2].rstrip(")") or type(error).__name__
+    said = _ERRNO.search(text) or _TLS.search(text)
+    return said[1].lower() if said else text.rpartition("Caused by ")[2].rstrip(")") or type(error).__name__
