@@ -11,7 +11,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import kopf
 
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 LEASE_NAME = "avance-operator"
 EXIT_LOST = 3
 """Exit status of a leader that was replaced, or that could not renew its Lease in time."""
+RELEASE_SECONDS = 8.0
+"""Within which a leader that was told to stop gives up its Lease: the rest of its promise, and one request."""
 DEAF_SECONDS = 60.0
 """Node Leases change every 10 s a node: a watch that has shown none for this long is broken."""
 
@@ -112,7 +116,7 @@ class Operator:
         term = self._leading = Leading(
             kube, self._store, self._clock, self._metrics, lease, options.namespace, options.identity
         )
-        await _until_first_ends(asyncio.create_task(term.run()), asyncio.create_task(lease.hold(self._stop)))
+        await serve_while_leading(term.run(), lease, self._stop)
 
     def _wake(self, pair: str) -> None:
         if self._leading is not None:
@@ -130,16 +134,25 @@ class Operator:
         return self._why_not_alive()
 
 
-async def _until_first_ends(*tasks: asyncio.Task[None]) -> None:
-    """Wait until one ends, end the others, and raise what the first one raised."""
+async def serve_while_leading(serve: Coroutine[Any, Any, None], lease: LeaderLease, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set or the leadership ends; raises LeadershipLost, and whatever ended `serve`.
+
+    Once told to stop, the Lease is given up as soon as no effect is under way, so that a successor need not wait for it
+    to run out. That nothing new may begin meanwhile is no loss.
+    """
+    serving, holding = asyncio.create_task(serve), asyncio.create_task(lease.hold(stop))
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, holding}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await asyncio.wait({holding}, timeout=RELEASE_SECONDS)
     finally:
-        for task in tasks:
+        for task in (serving, holding):
             task.cancel()
-        await asyncio.wait(tasks, timeout=5)
-    for task in done:
-        task.result()
+        await asyncio.wait({serving, holding}, timeout=5)
+    for task in (holding, serving):
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if error is not None and not (task is serving and stop.is_set() and isinstance(error, LeadershipLost)):
+            raise error
 
 
 def _exit_status(watching: asyncio.Task[None], leading: asyncio.Task[None]) -> int:

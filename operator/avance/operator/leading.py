@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from avance.core.power import PowerReading
 from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError
+from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeaderLease, LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS
 from avance.operator.actions import ActionLog
@@ -27,6 +29,10 @@ from avance.operator.resync import resync, resync_for_ever
 from avance.operator.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 1.0
+"""Between tries of what a new leader has to ask first."""
 
 
 class Leading:
@@ -68,8 +74,8 @@ class Leading:
 
     async def run(self) -> None:
         """Serve all pairs until cancelled. Raises LeadershipLost, and whatever error a loop did not foresee."""
-        user = await self._kube.whoami()
-        await resync(self._kube, self._store, self.wake)
+        user = await _patiently(self._kube.whoami)
+        await _patiently(lambda: resync(self._kube, self._store, self.wake))
         journal = Journal(self._kube, self._store, self._clock, user, self._identity, self._lease.epoch)
         background = [
             asyncio.create_task(self._events.run()),
@@ -78,12 +84,12 @@ class Leading:
         self._metrics.leading.set(1)
         log.info("leading: epoch %d, %d pairs", self._lease.epoch, len(list(self._store.all(AVANCE_PAIRS))))
         try:
-            await self._keep_loops(journal)
+            await self._keep_loops(journal, background)
         finally:
             self._metrics.leading.set(0)
             await self._close(background)
 
-    async def _keep_loops(self, journal: Journal) -> None:
+    async def _keep_loops(self, journal: Journal, background: list[asyncio.Task[None]]) -> None:
         while True:
             self._new_pair.clear()
             for pair in [obj["metadata"]["name"] for obj in self._store.all(AVANCE_PAIRS)]:
@@ -92,8 +98,11 @@ class Leading:
             await self._tell_orphans()
             waiting = asyncio.create_task(self._new_pair.wait())
             loops = {task for _, task in self._loops.values() if not task.done()}
-            await asyncio.wait({waiting, *loops}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, *loops, *background}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
+            for task in background:
+                if task.done():
+                    task.result()
             for name, (_, task) in list(self._loops.items()):
                 if task.done():
                     del self._loops[name]
@@ -132,3 +141,13 @@ class Leading:
                 await task
         await self._power.close()
         await self._agents.close()
+
+
+async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
+    """Ask until the API server answers: a leader that ended here would leave the same question to its successor."""
+    while True:
+        try:
+            return await request()
+        except Unavailable as error:
+            log.warning("leading, but the API server does not answer yet: %s", error)
+            await asyncio.sleep(PATIENCE_SECONDS)
