@@ -1,4 +1,8 @@
-"""ProtectedVMs and actions whose pair does not exist: nobody serves them, and they are told so."""
+"""ProtectedVMs and actions whose pair does not exist: nobody serves them, and they are told so.
+
+An action that failed stays failed, so the store's word is not enough: a pair that was created together with it may only
+not have been seen yet.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 
 from avance.core.report import Condition
 from avance.kube.client import Kube
+from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, Resource
 from avance.operator.clock import Clock, to_api
 from avance.operator.status import conditions
@@ -19,15 +24,28 @@ async def tell_orphans(kube: Kube, store: Store, clock: Clock) -> None:
     """Write to each orphan's status what it lacks; nothing where it is written already. Raises ApiError."""
     for resource in (PROTECTED_VMS, AVANCE_ACTIONS):
         for obj in list(_orphans(store, resource)):
-            known = obj.get("status") or {}
             status = _vm_status(obj, clock.now()) if resource is PROTECTED_VMS else _action_status(obj, clock.now())
-            if status.items() <= known.items():
-                continue
-            metadata = obj["metadata"]
-            namespace = metadata.get("namespace", "")
-            patch = {"status": status}
-            written = await kube.patch_merge(resource, metadata["name"], patch, namespace, subresource="status")
-            store.put(resource, written)
+            told = status.items() <= (obj.get("status") or {}).items()
+            if not told and await _pair_is_missing(kube, obj["spec"]["pairRef"]["name"]):
+                await _write(kube, store, resource, obj, status)
+
+
+async def _pair_is_missing(kube: Kube, pair: str) -> bool:
+    try:
+        await kube.get(AVANCE_PAIRS, pair)
+    except NotFound:
+        return True
+    return False
+
+
+async def _write(kube: Kube, store: Store, resource: Resource, obj: Object, status: Object) -> None:
+    metadata, patch = obj["metadata"], {"status": status}
+    namespace = metadata.get("namespace", "")
+    try:
+        written = await kube.patch_merge(resource, metadata["name"], patch, namespace, subresource="status")
+    except NotFound:
+        return
+    store.put(resource, written)
 
 
 def _orphans(store: Store, resource: Resource) -> Iterator[Object]:
