@@ -161,3 +161,25 @@ def test_what_is_written_fits_the_published_models() -> None:
     parsed = ProtectedVM.parse({"metadata": metadata | {"namespace": "shop"}, "spec": spec, "status": vm}).status
     assert parsed.last_failover is not None
     assert parsed.last_failover.from_ == "node-a"
+
+
+# --- too much of everything -------------------------------------------------------------------------------------------
+
+
+def test_a_selector_that_matches_every_node_of_the_cluster_still_gets_a_status_that_can_be_written() -> None:
+    nodes = tuple(replace(node(), name=f"server-{number:02}.rack.example.com") for number in range(50))
+    view = replace(pair(), nodes=nodes)
+    status = pair_status({}, 1, view, report(view, NOW), NOW)
+    AvancePair.parse({"metadata": {"name": "site"}, "spec": {"nodeSelector": {"a": "b"}}, "status": status})
+    [ready] = [each for each in status["conditions"] if each["type"] == "Ready"]
+    assert ready["reason"] == "NotTwoNodes"
+    assert "50 nodes" in ready["message"]
+
+
+def test_a_detector_that_talks_too_much_still_gets_a_status_that_can_be_written() -> None:
+    broken = tuple(
+        fault("DiskProblem", f"{number}{'x' * 400}", part="p" * 400, serial="s" * 400) for number in range(99)
+    )
+    view = pair(node(faults=broken))
+    status = pair_status({}, 1, view, report(view, NOW), NOW)
+    AvancePair.parse({"metadata": {"name": "site"}, "spec": {"nodeSelector": {"a": "b"}}, "status": status})

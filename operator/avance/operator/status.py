@@ -14,6 +14,9 @@ from avance.operator.clock import from_api, to_api
 
 Object = dict[str, Any]
 
+NODES_SHOWN, VMS_SHOWN, FAULTS_SHOWN, TEXT_LIMIT, SCORES_LIMIT = 8, 128, 64, 253, 600
+"""A selector that matches fifty nodes, and a detector that talks too much, must not make the status unwritable."""
+
 _WORD = {True: "True", False: "False", None: "Unknown"}
 
 
@@ -23,10 +26,10 @@ def pair_status(previous: Object, generation: int, view: PairView, report: PairR
         "observedGeneration": generation,
         "conditions": conditions(previous, generation, report.conditions, now),
         "primary": report.primary,
-        "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes),
+        "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes[:NODES_SHOWN])[:SCORES_LIMIT],
         "vmCount": f"{len(report.vms)}/{view.policy.limits.max_vms}",
-        "nodes": [_node(previous, view, node, now) for node in report.nodes],
-        "vms": [_vm_of_pair(vm) for vm in report.vms],
+        "nodes": [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]],
+        "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
@@ -73,7 +76,7 @@ def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> O
         "state": report.state,
         "score": report.score.value,
         "explanation": report.score.explanation[:MESSAGE_LIMIT],
-        "faults": [_fault(fault) for fault in node.faults] if node else [],
+        "faults": [_fault(fault) for fault in node.faults[:FAULTS_SHOWN]] if node else [],
         "fence": _fence(known.get("fence") or {}, report, node, standing_evidence(view, report.name), now),
     }
     if node and node.boot_id:
@@ -102,13 +105,13 @@ def _fence(
 def _fault(fault: Fault) -> Object:
     described = {
         "kind": str(fault.kind),
-        "component": fault.component,
+        "component": fault.component[:TEXT_LIMIT],
         "severity": str(fault.severity),
         "condition": fault.condition,
         "since": to_api(fault.since),
         "message": fault.message[:MESSAGE_LIMIT],
-        "part": fault.part,
-        "serial": fault.serial,
+        "part": fault.part[:TEXT_LIMIT],
+        "serial": fault.serial[:TEXT_LIMIT],
     }
     return {field: value for field, value in described.items() if value or field == "component"}
 
