@@ -61,7 +61,7 @@ def test_a_kubernetes_without_admission_policies_is_refused(helm: Helm) -> None:
 def test_the_defaults_install_one_operator_with_all_that_it_needs(objects: list[dict[str, Any]]) -> None:
     kinds = sorted(document["kind"] for document in objects)
     assert kinds == sorted(
-        ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"]
+        ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"] * 2
         + ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Service", "Deployment"]
         + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
     )  # fmt: skip
@@ -147,7 +147,7 @@ def test_secrets_can_be_limited_to_names(helm: Helm) -> None:
 def test_only_the_leaders_lease_can_be_changed(objects: list[dict[str, Any]]) -> None:
     assert grants(objects, "leases") == {
         NAMESPACE: {"create", "get", "update"},
-        "everywhere": {"get", "list", "watch"},
+        "kube-node-lease": {"list", "watch"},
     }
     (named,) = [rule for place, rule in rules_of(objects) if place == NAMESPACE and "update" in rule["verbs"]]
     assert named["resourceNames"] == ["avance-operator"]

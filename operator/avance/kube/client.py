@@ -2,7 +2,7 @@
 
 It sits on the official client's transport (TLS, credentials, token refresh) and leaves its typed models aside: an
 object with a field that this release doesn't know must still be readable. Every call ends within a time-out. It knows
-no caches and no watches, and never reads with resourceVersion=0, so what it returns is what etcd holds.
+no caches, and never reads with resourceVersion=0, so what it returns is what etcd holds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,6 +100,36 @@ class Kube:
             item.setdefault("apiVersion", resource.api_version)
             item.setdefault("kind", resource.kind)
         return Listing(items, page["metadata"]["resourceVersion"])
+
+    async def watch(
+        self, resource: Resource, namespace: str = "", *, resource_version: str, silence: float = 60.0
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """Changes after `resource_version` as they come: `ADDED`, `MODIFIED` or `DELETED` with the object.
+
+        Ends when the API server ends it, as it does every few minutes, or when that version is too old to go on from:
+        list again then. Raises `Unavailable` when nothing comes for `silence` seconds.
+        """
+        query = [("watch", "true"), ("resourceVersion", resource_version)]
+        path = resource.path(namespace)
+        request = await self._api.param_serialize(
+            "GET", path, query_params=query, header_params={"Accept": _JSON}, auth_settings=["BearerToken"]
+        )
+        try:
+            async with asyncio.timeout(silence) as patience:
+                response = await self._api.call_api(*request)
+                if response.status != 200:
+                    data = await response.read()  # type: ignore[no-untyped-call]
+                    raise error_from_response(response.status, response.reason or "", data)
+                async for line in _lines(response.response.content):
+                    patience.reschedule(asyncio.get_running_loop().time() + silence)
+                    event = _decode("WATCH", path, line)
+                    if event["type"] == "ERROR":
+                        return
+                    yield event["type"], event["object"]
+        except TimeoutError:
+            raise Unavailable(0, "Timeout", f"WATCH {path}: nothing for {silence:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(0, "Unreachable", f"WATCH {path}: {error or type(error).__name__}") from error
 
     async def create(self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False) -> Object:
         """Raises `AlreadyExists` when the name is taken."""
@@ -237,6 +267,16 @@ class Kube:
         if not 200 <= response.status < 300:
             raise error_from_response(response.status, response.reason or "", data)
         return _decode(method, path, data)
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines of any length; the stream's own are limited."""
+    rest = b""
+    async for chunk in stream.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line
 
 
 def _dry_run(dry_run: bool) -> dict[str, str | int]:

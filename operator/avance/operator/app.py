@@ -21,6 +21,7 @@ from avance.kube.client import Kube
 from avance.kube.lease import LeaderLease, LeadershipLost
 from avance.kube.resources import LEASES
 from avance.operator.clock import Clock
+from avance.operator.heartbeats import follow_heartbeats
 from avance.operator.leading import Leading
 from avance.operator.metrics import Metrics
 from avance.operator.probes import HttpServer
@@ -70,7 +71,7 @@ class Operator:
         # The Lease has connections of its own: however many requests wait elsewhere, its renewal never queues.
         kube_of_lease = await Kube.connect()
         await self._http.start(self._options.host, self._options.probe_port, self._options.metrics_port)
-        watching = asyncio.create_task(self._watch())
+        watching = asyncio.create_task(self._watch(kube))
         leading = asyncio.create_task(self._lead(kube, kube_of_lease))
         obeying = asyncio.create_task(self._obey_signals())
         try:
@@ -87,15 +88,20 @@ class Operator:
             await kube.close()
             await kube_of_lease.close()
 
-    async def _watch(self) -> None:
-        await kopf.operator(
-            registry=registry(self._store, self._wake, self._metrics, self._clock),
-            settings=settings(),
-            clusterwide=True,
-            standalone=True,
-            stop_flag=self._stop,
-            ready_flag=self._watching,
-        )
+    async def _watch(self, kube: Kube) -> None:
+        heartbeats = follow_heartbeats(kube, self._store, self._wake, self._metrics, self._clock)
+        listening = asyncio.create_task(heartbeats)
+        try:
+            await kopf.operator(
+                registry=registry(self._store, self._wake, self._metrics),
+                settings=settings(),
+                clusterwide=True,
+                standalone=True,
+                stop_flag=self._stop,
+                ready_flag=self._watching,
+            )
+        finally:
+            listening.cancel()
 
     async def _obey_signals(self) -> None:
         """Take SIGTERM and SIGINT over from kopf once it has started, so that the Lease is given up without delay."""

@@ -1,4 +1,4 @@
-"""kopf's part: it watches every kind that the operator reads and puts what it sees into the store.
+"""kopf's part: it watches the kinds that the operator reads and puts what it sees into the store.
 
 Only event handlers are used. They write nothing to the objects (no finalizers, no annotations), they cannot be
 throttled into silence by a failed patch, and a standby operator runs them too, so that it takes over with a full store.
@@ -11,7 +11,6 @@ from typing import Any
 
 import kopf
 
-from avance.core.liveness import CONTACT_SECONDS
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
@@ -21,9 +20,8 @@ from avance.kube.resources import (
     PROTECTED_VMS,
     Resource,
 )
-from avance.operator.clock import Clock
 from avance.operator.metrics import Metrics
-from avance.operator.store import LAUNCHER_VM_LABELS, NODE_LEASES, WATCHED, Store, key_of
+from avance.operator.store import LAUNCHER_VM_LABELS, WATCHED, Store, key_of
 
 Object = dict[str, Any]
 Wake = Callable[[str], None]
@@ -62,12 +60,14 @@ class _PatientBackoffs(Iterable[float]):
             yield 5
 
 
-def registry(store: Store, wake: Wake, metrics: Metrics, clock: Clock) -> kopf.OperatorRegistry:
+def registry(store: Store, wake: Wake, metrics: Metrics) -> kopf.OperatorRegistry:
     """Handlers that feed the store and wake the pairs that an object belongs to."""
     handlers = kopf.OperatorRegistry()
     kopf.on.login(registry=handlers, id="login")(_login)
     for resource in WATCHED:
-        handler = _handler(resource, store, wake, metrics, clock)
+        if resource is LEASES:
+            continue  # see `heartbeats`
+        handler = _handler(resource, store, wake, metrics)
         kopf.on.event(
             group=resource.group,
             version=resource.version,
@@ -75,7 +75,6 @@ def registry(store: Store, wake: Wake, metrics: Metrics, clock: Clock) -> kopf.O
             registry=handlers,
             id=f"watch-{resource.plural}",
             labels=LAUNCHER_SELECTOR if resource is PODS else None,
-            when=_is_node_lease if resource is LEASES else None,
         )(handler)
     return handlers
 
@@ -85,22 +84,15 @@ def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
 
 
-def _is_node_lease(namespace: str | None, **_: Any) -> bool:
-    return namespace == NODE_LEASES
-
-
-def _handler(resource: Resource, store: Store, wake: Wake, metrics: Metrics, clock: Clock) -> Any:
+def _handler(resource: Resource, store: Store, wake: Wake, metrics: Metrics) -> Any:
     async def watched(event: Any, **_: Any) -> None:
         metrics.watch_events.labels(resource.kind).inc()
         # kopf's bodies are live views: what the rules see must not change under them.
         obj: Object = dict(event["object"])
-        before = store.first_seen(LEASES, obj, "renewTime") if resource is LEASES else 0.0
         concerned = set(pairs_of(store, resource, obj))
         if event["type"] == "DELETED":
             store.drop(resource, obj)
         elif not store.put(resource, obj, listed=event["type"] is None):
-            return
-        if resource is LEASES and clock.now() - before < CONTACT_SECONDS:
             return
         for pair in concerned | set(pairs_of(store, resource, obj)):
             wake(pair)
