@@ -203,9 +203,7 @@ SUMMARY = Step(
     Say("Nobody had to act but the technician with the power supply. The operator has written down all that it did."),
     Show(tables.actions),
     Show(tables.downtime),
-    Say(
-        "The operator cannot look into a dead server: it counts from the last sign of life, up to 10 s before its end."
-    ),
+    Say("The operator cannot look into a dead server: it counts from when the other server heard it no more."),
     Expect(
         Expectation("the pair is Redundant", 1, pair_is("Redundant")),
         Expectation("all VMs run and are Protected", 1, vms_run(*VMS, on="node-a", protected=True)),

@@ -70,7 +70,6 @@ class Daemon:
         control_plane, hardware = self._lab.control_plane, self._lab.hardware
         self._record.kubeconfig = str(control_plane.kubeconfig)
         self._record.kubectl = str(control_plane.binaries.kubectl)
-        self._record.api_server = control_plane.url
         self._record.bmcs = {node: bmc.url for node, bmc in hardware.bmcs.items()}
         runner = await self._listen()
         self._enter(READY)

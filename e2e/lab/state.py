@@ -26,7 +26,6 @@ class LabRecord:
     error: str = ""
     kubeconfig: str = ""
     kubectl: str = ""
-    api_server: str = ""
     bmcs: dict[str, str] = field(default_factory=dict)
 
     @property

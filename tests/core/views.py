@@ -58,9 +58,7 @@ def reads(state: str, name: str = "node-a", at: float = NOW, uuid: str | None = 
 
 
 def running(name: str = "web", on: str = "node-a", **fields: Any) -> VmView:
-    instance = fields.pop("instance", None) or InstanceView(
-        f"{name}-1", VmPhase.RUNNING, on, ready=True, running_since=NOW - 600
-    )
+    instance = fields.pop("instance", None) or InstanceView(f"{name}-1", VmPhase.RUNNING, on, ready=True)
     sound = {"needs": Resources(100, 4 * GIB), "prefers": on, "last_node": on, "should_run": True}
     return VmView("default", name, instance=instance, **(sound | fields))
 

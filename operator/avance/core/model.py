@@ -101,8 +101,6 @@ class InstanceView:
     node: str
     """The node it runs on; empty until it is scheduled."""
     ready: bool
-    running_since: float | None = None
-    """When the operator first saw it Running."""
     ended_at: float | None = None
     """When the operator first saw it Succeeded or Failed."""
     migratable: bool | None = None
@@ -168,6 +166,9 @@ class VmView:
     migrations: tuple[MigrationView, ...] = ()
     last_node: str = ""
     """The last node on which it was seen to run, kept in its status."""
+    vanished_at: float = 0.0
+    """When its last instance went without its kubelet's word that it had ended; the operator's start if nobody saw it
+    go, 0 if it ended in order."""
     moved_at: float | None = None
     """When it last became the guest of its present node, kept in its status."""
     start_blocked: str = ""

@@ -157,6 +157,7 @@ class Observer:
             instance=self._instance(self._store.get(VMIS, name, namespace)),
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
+            vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
             moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
             start_blocked=_start_blocked(machine),
         )
@@ -184,7 +185,6 @@ class Observer:
             phase=phase,
             node=status.get("nodeName", ""),
             ready=conditions.get("Ready", {}).get("status") == "True",
-            running_since=seen_at if phase is VmPhase.RUNNING else None,
             ended_at=seen_at if phase.final else None,
             migratable={"True": True, "False": False}.get(movable.get("status", "")),
             not_migratable_because=movable.get("message", "") or movable.get("reason", ""),

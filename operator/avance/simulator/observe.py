@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
 from avance.core.liveness import CONTACT_SECONDS
-from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmPhase, VmView
+from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmView
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
 from avance.simulator.objects import Instance, NodeObject, Snapshot, VmObject
@@ -110,7 +110,6 @@ class Observer:
             phase=instance.phase,
             node=instance.node,
             ready=instance.ready,
-            running_since=seen_at if instance.phase is VmPhase.RUNNING else None,
             ended_at=seen_at if instance.phase.final else None,
             migratable=instance.migratable,
             not_migratable_because="" if instance.migratable else "a disk of it cannot be shared",
