@@ -102,13 +102,24 @@ def test_a_pod_that_vanished_is_believed_only_after_its_kubelet_had_time(
     assert (licence(view, ended(at=NOW - vanished)) == "") is allowed
 
 
-@pytest.mark.parametrize(("contact", "allowed"), [(900.0, True), (ORPHAN_SECONDS, True), (ORPHAN_SECONDS - 0.1, False)])
+@pytest.mark.parametrize(
+    ("contact", "vanished", "heard", "allowed"),
+    [
+        (900.0, NOW, 900.0, True),
+        (ORPHAN_SECONDS, NOW, 1.0, True),
+        (ORPHAN_SECONDS - 0.1, NOW, 1.0, False),
+        (900.0, 1.0, 2.0, False),
+        (900.0, 9.0, 2.0, True),
+    ],
+    ids=["ended in order", "in contact for just long enough", "only just back", "not heard since", "heard long after"],
+)
 def test_an_instance_that_vanished_altogether_is_believed_only_of_a_kubelet_in_contact(
-    contact: float, allowed: bool
+    contact: float, vanished: float, heard: float, allowed: bool
 ) -> None:
-    """Somebody removed pod and instance of a server that was cut off; it is back, and the guest may still run."""
-    gone = replace(ended(), instance=None, last_node="node-a")
-    assert (licence(pair(node(heard_since=NOW - contact)), gone) == "") is allowed
+    """Somebody removed pod and instance of a server that is cut off, or has only just come back."""
+    gone = replace(ended(), instance=None, last_node="node-a", vanished_at=NOW - vanished)
+    view = pair(node(heard_since=NOW - contact, heard_at=NOW - min(heard, 10.0)))
+    assert (licence(view, gone) == "") is allowed
 
 
 @pytest.mark.parametrize(

@@ -288,3 +288,27 @@ def test_another_object_of_the_same_name_begins_anew_even_if_the_end_of_the_old_
     assert world.store.first_seen(VMIS, new, "phase") == START + 100
     world.store.drop(VMIS, old)
     assert world.store.get(VMIS, "web", "shop") == new
+
+
+def test_an_instance_ended_in_order_if_its_kubelet_said_so_before_it_went(world: World) -> None:
+    vmi = world.put(VMIS, instance())
+    world.put(PODS, launcher())
+    ended = world.put(PODS, launcher(phase="Succeeded"))
+    world.clock.go_on(5)
+    world.store.drop(PODS, ended)
+    world.store.drop(VMIS, vmi)
+    assert world.store.vanished_at("shop/web") == 0
+
+
+@pytest.mark.parametrize("pod_first", [True, False])
+def test_an_instance_that_goes_without_its_kubelets_word_has_vanished(world: World, pod_first: bool) -> None:
+    """Somebody removed both by force, in whatever order."""
+    gone = [(PODS, world.put(PODS, launcher())), (VMIS, world.put(VMIS, instance()))]
+    world.clock.go_on(5)
+    for resource, obj in gone if pod_first else reversed(gone):
+        world.store.drop(resource, obj)
+    assert world.store.vanished_at("shop/web") == START + 5
+
+
+def test_of_an_instance_that_nobody_saw_go_nothing_is_known_before_the_start(world: World) -> None:
+    assert world.store.vanished_at("shop/web") == START

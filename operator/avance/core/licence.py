@@ -34,10 +34,11 @@ def _last_nodes(view: PairView, vm: VmView) -> set[str]:
     The record outlives the ProtectedVM: one that somebody deletes and writes anew while its server is cut off starts
     with an empty status, and the guest of its predecessor may still run.
     """
+    if vm.instance is not None and vm.instance.node:
+        return {vm.instance.node, vm.last_node} - {""}
     recorded = [action for action in view.actions if action.target == vm.key and _took_it_somewhere(action)]
     settled = max((at for at, action in enumerate(recorded) if action.phase is ActionPhase.SUCCEEDED), default=0)
-    nodes = {vm.last_node, vm.instance.node if vm.instance else "", *(a.destination for a in recorded[settled:])}
-    return nodes - {""}
+    return {vm.last_node, *(action.destination for action in recorded[settled:])} - {""}
 
 
 def _took_it_somewhere(action: ActionView) -> bool:
@@ -67,6 +68,6 @@ def _reported_its_end(view: PairView, vm: VmView, node_name: str) -> bool:
 
 def _kubelet_is_up_to_date(vm: VmView, node: NodeView, now: float) -> bool:
     """It has been in contact long enough to end whatever somebody removed from the API behind its back."""
+    ended_at = vm.vanished_at if vm.instance is None else vm.instance.ended_at or now
     in_contact = now >= node.heard_since + ORPHAN_SECONDS
-    ended_at = vm.instance.ended_at if vm.instance else None
-    return in_contact and (ended_at is None or node.heard_at >= ended_at + ORPHAN_SECONDS)
+    return in_contact and node.heard_at >= ended_at + ORPHAN_SECONDS

@@ -89,19 +89,28 @@ class Operator:
             await kube_of_lease.close()
 
     async def _watch(self, kube: Kube) -> None:
-        heartbeats = follow_heartbeats(kube, self._store, self._wake, self._metrics, self._clock)
-        listening = asyncio.create_task(heartbeats)
+        """Watch by kopf, and the kubelets' Leases beside it; neither goes on without the other."""
+        handlers = registry(self._store, self._wake, self._metrics)
+        watches = {
+            asyncio.create_task(
+                kopf.operator(
+                    registry=handlers,
+                    settings=settings(),
+                    clusterwide=True,
+                    standalone=True,
+                    stop_flag=self._stop,
+                    ready_flag=self._watching,
+                )
+            ),
+            asyncio.create_task(follow_heartbeats(kube, self._store, self._wake, self._metrics, self._clock)),
+        }
         try:
-            await kopf.operator(
-                registry=registry(self._store, self._wake, self._metrics),
-                settings=settings(),
-                clusterwide=True,
-                standalone=True,
-                stop_flag=self._stop,
-                ready_flag=self._watching,
-            )
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            listening.cancel()
+            for watch in watches:
+                watch.cancel()
+        for watch in done:
+            watch.result()
 
     async def _obey_signals(self) -> None:
         """Take SIGTERM and SIGINT over from kopf once it has started, so that the Lease is given up without delay."""

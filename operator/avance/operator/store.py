@@ -69,6 +69,8 @@ class Store:
         self._dropped: dict[tuple[Resource, Key], int] = {}
         self._first_seen: dict[tuple[Resource, Key], dict[str, tuple[str, float]]] = {}
         self._contact_since: dict[str, float] = {}
+        self._reported_end: dict[str, str] = {}
+        self._vanished_at: dict[str, float] = {}
         self._when_dropped: list[Callable[[Object], None]] = []
         self.started_at = clock.now()
 
@@ -135,6 +137,10 @@ class Store:
             self.put(resource, obj, listed=True)
         return ghosts
 
+    def vanished_at(self, vm: str) -> float:
+        """When the last instance of a VM went without its kubelet's word; the start if nobody saw, 0 if in order."""
+        return self._vanished_at.get(vm, self.started_at)
+
     def first_seen(self, resource: Resource, obj: Object, sign: str) -> float:
         """When the present value of a sign of an object (see `_signs`) was seen first, by the operator's clock."""
         return self._first_seen.get((resource, key_of(obj)), {}).get(sign, ("", self.started_at))[1]
@@ -150,7 +156,19 @@ class Store:
         began = self._contact_since.get(node["metadata"]["name"], self.started_at)
         return max(began, self.first_seen(NODES, node, "bootID"))
 
+    def _note_ending(self, resource: Resource, key: Key, known: Object) -> None:
+        """A pod that goes after it had ended is its kubelet's word for the instance; without it, one vanishes."""
+        if resource is PODS and _has_ended(known):
+            for vm in _groups(PODS, known):
+                self._reported_end[vm] = _instance_of(known)
+        elif resource is VMIS:
+            vm, uid = "/".join(key), known["metadata"]["uid"]
+            ended = {_instance_of(pod) for pod in self.members(PODS, vm) if _has_ended(pod)}
+            in_order = uid in ended or self._reported_end.get(vm) == uid
+            self._vanished_at[vm] = 0.0 if in_order else self._clock.now()
+
     def _forget(self, resource: Resource, key: Key, known: Object) -> None:
+        self._note_ending(resource, key, known)
         self._leave_groups(resource, key, known)
         del self._objects[resource][key]
         self._first_seen.pop((resource, key), None)
@@ -196,6 +214,14 @@ class Store:
 def _same(one: Object, other: Object) -> bool:
     """Not another one of the same name: kopf may tell of that one before it tells that the old one is gone."""
     return bool(one["metadata"]["uid"] == other["metadata"]["uid"])
+
+
+def _has_ended(pod: Object) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _instance_of(pod: Object) -> str:
+    return str((pod["metadata"].get("labels") or {}).get("kubevirt.io/created-by", ""))
 
 
 def _version(obj: Object) -> int:
