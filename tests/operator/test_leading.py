@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from avance.kube.client import Kube
-from avance.operator import leading
+from avance.operator import patience
 from avance.operator.leading import Leading
 from avance.operator.metrics import Metrics
 from tests.kubevirt.recorder import recording
@@ -31,7 +31,7 @@ def term(kube: Kube) -> Leading:
 
 
 async def test_a_leader_asks_again_when_the_api_server_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leading, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
     answers = {WHO: AWAY, NODES: AWAY}
     async with recording(answers) as (recorder, kube):
         serving = asyncio.create_task(term(kube).run())

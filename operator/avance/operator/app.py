@@ -24,7 +24,9 @@ from avance.operator.clock import Clock
 from avance.operator.heartbeats import follow_heartbeats
 from avance.operator.leading import Leading
 from avance.operator.metrics import Metrics
+from avance.operator.patience import patiently
 from avance.operator.probes import HttpServer
+from avance.operator.resync import resync
 from avance.operator.store import Store
 from avance.operator.watching import registry, settings
 
@@ -121,7 +123,7 @@ class Operator:
     async def _lead(self, kube: Kube, kube_of_lease: Kube) -> None:
         options = self._options
         lease = LeaderLease(kube_of_lease, options.namespace, LEASE_NAME, options.identity)
-        acquiring = asyncio.create_task(lease.acquire())
+        acquiring = asyncio.create_task(self._compete(kube, lease))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not acquiring.done():
@@ -132,6 +134,11 @@ class Operator:
             kube, self._store, self._clock, self._metrics, lease, options.namespace, options.identity
         )
         await serve_while_leading(term.run(), lease, self._stop)
+
+    async def _compete(self, kube: Kube, lease: LeaderLease) -> None:
+        """Only with a full store: whoever leads has better things to do than to list a large cluster."""
+        await patiently(lambda: resync(kube, self._store, self._wake))
+        await lease.acquire()
 
     def _wake(self, pair: str) -> None:
         if self._leading is not None:

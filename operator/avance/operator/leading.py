@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
 
 from avance.core.power import PowerReading
 from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError, Unavailable
+from avance.kube.errors import ApiError
 from avance.kube.lease import LeaderLease, LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS
 from avance.operator.actions import ActionLog
@@ -24,15 +23,13 @@ from avance.operator.observe import Observer
 from avance.operator.orphans import tell_orphans
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
+from avance.operator.patience import patiently
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
 from avance.operator.store import Store
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-PATIENCE_SECONDS = 1.0
-"""Between tries of what a new leader has to ask first."""
 
 
 class Leading:
@@ -74,8 +71,11 @@ class Leading:
 
     async def run(self) -> None:
         """Serve all pairs until cancelled. Raises LeadershipLost, and whatever error a loop did not foresee."""
-        user = await _patiently(self._kube.whoami)
-        await _patiently(lambda: resync(self._kube, self._store, self.wake))
+        user = await patiently(self._kube.whoami)
+        await patiently(lambda: resync(self._kube, self._store, self.wake))
+        # What the store holds is there to stay: the garbage collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
         journal = Journal(self._kube, self._store, self._clock, user, self._identity, self._lease.epoch)
         background = [
             asyncio.create_task(self._events.run()),
@@ -141,13 +141,3 @@ class Leading:
                 await task
         await self._power.close()
         await self._agents.close()
-
-
-async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
-    """Ask until the API server answers: a leader that ended here would leave the same question to its successor."""
-    while True:
-        try:
-            return await request()
-        except Unavailable as error:
-            log.warning("leading, but the API server does not answer yet: %s", error)
-            await asyncio.sleep(PATIENCE_SECONDS)
