@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from avance.kube.client import Kube
-from avance.operator import patience
+from avance.operator import leading, patience
 from avance.operator.leading import Leading
 from avance.operator.metrics import Metrics
 from tests.kubevirt.recorder import recording
