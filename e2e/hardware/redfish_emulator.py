@@ -129,7 +129,7 @@ class RedfishEmulator:
         return path
 
     async def _answers(self) -> bool:
-        """For our own system: another emulator may have the port. Its driver stores the system when first asked for it."""
+        """For our own system: another emulator may have the port. Its driver stores it when first asked for it."""
         try:
             await self.power()
         except aiohttp.ClientError:

@@ -31,7 +31,6 @@ from avance.operator.store import Store
 log = logging.getLogger(__name__)
 
 
-
 class Leading:
     """One term of leadership."""
 
