@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.installed
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint crds lock clean
+.PHONY: help demo lab lab-stop test check lint bench crds lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,11 @@ lint: $(VENV) ## Run the linters alone
 	@$(BIN)/hadolint Dockerfile
 	$(call step,definitions generated from the models)
 	@$(BIN)/python -m avance.api.crd --check
+
+PAIRS ?= 100
+bench: $(VENV) ## Measure beside a bare watch and POST; PAIRS=1000 takes five minutes
+	@$(BIN)/python -m bench.plan
+	@$(BIN)/python -m bench.scale --pairs $(PAIRS)
 
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
