@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from e2e.controlplane.build import cache_directory
@@ -63,7 +63,11 @@ def socket_path(directory: Path) -> Path:
 def read_record(directory: Path) -> LabRecord | None:
     """What the last daemon of that directory told, whether it still runs or not."""
     path = directory / "lab.json"
-    return LabRecord(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    # A lab that was brought up by an earlier version may have told more than we ask for.
+    known = {field.name for field in fields(LabRecord)}
+    return LabRecord(**{name: value for name, value in json.loads(path.read_text()).items() if name in known})
 
 
 def all_records() -> list[LabRecord]:
