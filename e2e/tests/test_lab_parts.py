@@ -37,6 +37,8 @@ async def test_no_guest_runs_in_a_fresh_lab(lab: Lab) -> None:
 
 
 async def test_operators_are_started_killed_and_stopped_one_by_one(lab: Lab) -> None:
+    for number in [number for number, operator in lab.operators.items() if operator.pid is not None]:
+        await lab.operator("stop", number)  # left by another module
     await lab.operator("start", 1)
     await lab.operator("start", 2)
     with pytest.raises(LabError, match="operator 1 is already running"):

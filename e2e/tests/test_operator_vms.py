@@ -20,7 +20,10 @@ async def test_vms_start_on_one_node_and_the_other_is_the_spare(site: Site) -> N
     await site.pair_is("Observing")
     await site.apply_pair()
     await site.vms_run_on(PRIMARY)
-    assert [run["name"] for run in site.ledger.history()[-3:]] == ["high", "medium", "low"]
+    recorded = json.loads(await site.lab.control_plane.kubectl("get", "action", "-o", "json"))["items"]
+    starts = [action for action in recorded if action["spec"]["type"] == "Start"]
+    starts.sort(key=lambda action: action["status"]["startedAt"])
+    assert [action["spec"]["target"]["name"] for action in starts] == ["high", "medium", "low"]
     status = await site.pair_status()
     assert status["primary"] == PRIMARY
     assert status["vmCount"] == "3/8"
