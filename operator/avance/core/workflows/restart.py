@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from avance.core.effects import StartVm
-from avance.core.model import ActionView, PairView
-from avance.core.progress import Progress, act, cancel
+from avance.core.liveness import Life, judge
+from avance.core.model import ActionView, InstanceView, PairView, VmView
+from avance.core.progress import Progress, act, cancel, wait
 from avance.core.workflows.bring_up import bring_up
 
 
@@ -14,5 +15,20 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         return cancel("Start", f"{action.target} shall not run any more")
     instance = vm.instance
     if instance and instance.uid == action.instance_uid and instance.phase == "Running":
-        return act("Start", f"restarting the guest of {vm.key}", StartVm(vm.key, instance.uid))
+        return _restart_running(view, vm, instance, now)
     return bring_up(action, view, vm, now)
+
+
+def _restart_running(view: PairView, vm: VmView, instance: InstanceView, now: float) -> Progress:
+    """Only where a live server can end the guest. KubeVirt would keep the order, and start the VM by itself as soon as
+    somebody removes the instance of a server that is cut off, whether its guest has ended or not.
+    """
+    node = view.node(instance.node)
+    if node is None:
+        return cancel("Start", f"{vm.key} runs on {instance.node}, which is no node of the pair: nobody can end it there")
+    verdict = judge(view, node, now)
+    if verdict.doubted:
+        return cancel("Start", f"nobody can end the guest of {vm.key}: {verdict.because}")
+    if verdict.life is not Life.ALIVE:
+        return wait("Start", f"waiting for a sign of life: {verdict.because}", look_at=verdict.reconsider_at)
+    return act("Start", f"restarting the guest of {vm.key}", StartVm(vm.key, instance.uid))
