@@ -206,3 +206,46 @@ def test_a_returned_server_is_opened_after_it_has_been_stable(
 ) -> None:
     back = node(closed=True, cordoned=True, boot_id="node-a-boot-2", **fields)
     assert advance(rejoin(current, since), pair(back)).effects == effects
+
+
+CUT_OFF = node(heard_at=NOW - 60)
+
+
+def restart(current: str = "") -> ActionView:
+    steps = (
+        (StepView("Start", NOW - 9), StepView("Boot", NOW - 5)) if current == "Boot" else (StepView(current, NOW - 5),)
+    )
+    made = action(ActionType.RESTART, "default/web", ActionPhase.RUNNING, instance_uid="web-1")
+    return replace(made, current=current, steps=steps if current else ())
+
+
+def test_a_running_guest_is_restarted_where_a_live_server_can_end_it() -> None:
+    vm = running()
+    assert advance(restart(), pair(vms=(vm,), pods=(launcher(vm),))).effects == (StartVm("default/web", "web-1"),)
+    for lost in (DEAD, CUT_OFF):
+        progress = advance(restart(), pair(lost, MUTE, vms=(vm,), pods=(launcher(vm),)))
+        assert progress.outcome is ActionPhase.CANCELLED
+        assert progress.effects == ()
+    unheard = advance(restart(), pair(node(heard=False), vms=(vm,), pods=(launcher(vm),)))
+    assert (unheard.outcome, unheard.effects) == (None, ())
+
+
+def test_the_order_to_restart_a_running_guest_is_no_licence_to_start_it() -> None:
+    """Somebody force-deletes the launcher pod after its server was cut off: the guest may run on."""
+    vm = running()
+    ordered = advance(restart(), pair(vms=(vm,), pods=(launcher(vm),))).step
+    progress = advance(restart(ordered), pair(CUT_OFF, MUTE, vms=(ended(at=NOW - 3),)))
+    assert progress.step == "Release"
+    assert progress.effects == ()
+
+
+def test_a_new_instance_that_vanished_while_it_was_booting_needs_proof_of_its_own_end() -> None:
+    vm = replace(running(), instance=None, vanished_at=NOW - 3)
+    progress = advance(restart("Boot"), pair(CUT_OFF, MUTE, vms=(vm,)))
+    assert progress.step == "Release"
+    assert progress.effects == ()
+
+
+def test_while_it_is_started_the_traces_of_the_old_instance_may_go() -> None:
+    vm = replace(running(), instance=None, vanished_at=NOW - 1)
+    assert advance(restart("Start"), pair(vms=(vm,))).effects == (StartVm("default/web", ""),)

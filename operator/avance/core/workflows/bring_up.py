@@ -29,8 +29,9 @@ def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Prog
 
 
 def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
-    # Once licensed always licensed: what has ended stays ended, and KubeVirt removes the traces of it while it starts.
-    forbidden = "" if action.started("Start") else why_not_start(view, vm, now)
+    # What has ended stays ended, and KubeVirt removes the traces of it while it starts. Not so once a new instance was
+    # seen (Boot): that one may be running wherever it was, and needs proof of its own end.
+    forbidden = "" if action.current == "Start" else why_not_start(view, vm, now)
     if forbidden:
         return wait("Release", f"{vm.key} is not started yet: {forbidden}", look_at=now + 1)
     if action.destination and vm.prefers != action.destination:

@@ -22,13 +22,17 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
 def _restart_running(view: PairView, vm: VmView, instance: InstanceView, now: float) -> Progress:
     """Only where a live server can end the guest. KubeVirt would keep the order, and start the VM by itself as soon as
     somebody removes the instance of a server that is cut off, whether its guest has ended or not.
+
+    The step is no `Start`: that one says that the old instance is known to have ended.
     """
     node = view.node(instance.node)
     if node is None:
-        return cancel("Start", f"{vm.key} runs on {instance.node}, which is no node of the pair: nobody can end it there")
+        return cancel(
+            "EndGuest", f"{vm.key} runs on {instance.node}, which is no node of the pair: nobody can end it there"
+        )
     verdict = judge(view, node, now)
     if verdict.doubted:
-        return cancel("Start", f"nobody can end the guest of {vm.key}: {verdict.because}")
+        return cancel("EndGuest", f"nobody can end the guest of {vm.key}: {verdict.because}")
     if verdict.life is not Life.ALIVE:
-        return wait("Start", f"waiting for a sign of life: {verdict.because}", look_at=verdict.reconsider_at)
-    return act("Start", f"restarting the guest of {vm.key}", StartVm(vm.key, instance.uid))
+        return wait("EndGuest", f"waiting for a sign of life: {verdict.because}", look_at=verdict.reconsider_at)
+    return act("EndGuest", f"restarting the guest of {vm.key}", StartVm(vm.key, instance.uid))
