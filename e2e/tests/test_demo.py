@@ -28,6 +28,14 @@ async def output_of(process: asyncio.subprocess.Process) -> str:
 
 
 @pytest.fixture
+def a_shell_in_front() -> Iterator[None]:
+    """A job in the background of a script inherits that SIGINT is ignored; somebody who types Ctrl-C never does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def name() -> Iterator[str]:
     """A lab of this test alone; what an interrupted demo keeps of it on disk goes afterwards."""
     name = f"demo-test-{os.getpid()}"
@@ -45,6 +53,7 @@ async def test_the_story_is_told_to_its_good_end_and_leaves_nothing_behind(name:
     assert not lab_directory(name).exists()
 
 
+@pytest.mark.usefixtures("a_shell_in_front")
 async def test_interrupted_it_ends_the_lab(name: str) -> None:
     demo = await start(name)
     assert demo.stdout is not None
