@@ -241,7 +241,8 @@ class Site(Records):
             assert spec["reason"], action
             assert spec["requestedBy"], action
             assert not action.done or status["result"], action
-        assert self._unannounced_errors() == []
+        unannounced = self._unannounced_errors()
+        assert not unannounced, "\n".join(unannounced)
 
     async def clean(self) -> None:
         """A whole site with an operator, without VMs, whatever the test left behind."""
