@@ -20,13 +20,14 @@ from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject
 from avance.simulator.sentences import NotUnderstood
 from avance.simulator.simulation import TICK, Entry, Guest, Simulation
+from avance.simulator.table import Place, TableError, place
 from avance.simulator.world import Server
 
 GIB = 1024**3
 TIME = re.compile(r"[\d.]+ (?:s|min)\b")
 AFTER_THE_LAST = 30.0
 """Seconds that a scenario goes on after the last time that it names, unless it says when it ends."""
-KEYS = {"shows", "pair", "vms", "when", "then", "ends"}
+KEYS = {"shows", "table", "pair", "vms", "when", "then", "ends"}
 SETTINGS = {"mode", "placement", "health", "detection", "fencing", "recovery", "restart", "migration", "limits"}
 UUIDS = ("1c5f2a52-3a4e-4d8a-9b41-0d1f5f6e7a01", "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02")
 
@@ -58,6 +59,8 @@ class Scenario:
     ends: float
     policy: PairPolicy = field(default_factory=PairPolicy)
     lag: float = TICK
+    place: Place = field(default_factory=Place)
+    """Which line of the fault table and which safety rules it shows."""
 
     def begin(self) -> Simulation:
         servers = [
@@ -79,7 +82,7 @@ def load(path: Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError."""
     try:
         return parse(path.stem, yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, NotUnderstood, ScenarioError) as error:
+    except (yaml.YAMLError, NotUnderstood, TableError, ScenarioError) as error:
         raise ScenarioError(f"{path}: {error}") from error
 
 
@@ -142,6 +145,7 @@ def parse(name: str, document: Any) -> Scenario:
         ends=ends,
         policy=_policy(pair),
         lag=_seconds(pair.get("lag", "0.25 s")),
+        place=place(document.get("table")),
     )
 
 
