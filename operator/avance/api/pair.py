@@ -25,6 +25,7 @@ from avance.api.meta import (
     Quantity,
     Time,
 )
+from avance.api.pause import Pause
 
 NodeState = Literal["Unknown", "InService", "Degraded", "Suspect", "Fencing", "Fenced", "Rejoining", "Closed"]
 
@@ -131,6 +132,11 @@ class Recovery(ApiModel):
     """Whether the operator powers a fenced node on again, or a person does."""
     stabilisation_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
     """How long a node that came back must stay healthy before it serves again."""
+    failback: Literal["Automatic", "Manual", "Never"] = "Automatic"
+    """Whether VMs go back to a node that has rejoined: those that prefer it, and with Balanced placement as many as \
+spread them evenly. Manual: when a person asks for it by a Failback. Never: not even then."""
+    healthy_delay_seconds: Annotated[int, Field(ge=0, le=86400)] = 120
+    """How long a node must have served again, without a fault, before VMs go back to it."""
 
 
 class Restart(ApiModel):
@@ -183,6 +189,8 @@ class PairSpec(ApiModel):
     """Labels that exactly two nodes carry, for example avance.dev/pair: site."""
     mode: Literal["Automatic", "Observe"] = "Automatic"
     """Automatic: the operator acts. Observe: it plans and reports, and changes nothing."""
+    pause: Pause | None = None
+    """Begin nothing for the pair, its nodes and its VMs for a while: they are unprotected until then."""
     health: Health = Health()
     """How the health of a node is judged, and when a difference is worth a move."""
     detection: Detection = Detection()
@@ -317,6 +325,8 @@ crash now would be survived without a person), PrivateLinkHealthy."""
     """The VMs of the pair."""
     incident: Incident | None = None
     """What is being dealt with now."""
+    would_do: Annotated[ListOf[Message], Field(max_length=16)] = ()
+    """While the pair is paused or its mode is Observe: what would be done now."""
 
 
 class AvancePair(Resource):

@@ -17,6 +17,7 @@ from avance.api.base import (
 )
 from avance.api.disk import Disk
 from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectName, PairRef, Quantity, Time
+from avance.api.pause import Pause
 
 Priority = Literal["High", "Medium", "Low"]
 VMPhase = Literal["Pending", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"]
@@ -230,6 +231,8 @@ class ProtectedVMSpec(ApiModel):
     """Node of the pair that the VM runs on when both are equally fit."""
     running: bool = True
     """Whether the VM shall run. False shuts it down."""
+    pause: Pause | None = None
+    """Begin nothing for this VM for a while: it is unprotected until then."""
     health_checks: HealthChecks = HealthChecks()
     """How a hung or crashed guest is noticed."""
     template: Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})] = (

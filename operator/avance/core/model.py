@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.faults import Fault
-from avance.core.policy import PairPolicy
+from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
 
 
@@ -171,6 +171,8 @@ class VmView:
     go, 0 if it ended in order."""
     moved_at: float | None = None
     """When it last became the guest of its present node, kept in its status."""
+    pause: Pause | None = None
+    """A person's order to begin nothing for it."""
     start_blocked: str = ""
     """Why KubeVirt cannot start it (a missing claim, an image), in words."""
 
@@ -197,6 +199,10 @@ class ActionType(StrEnum):
     COLD_RESTART = "ColdRestart"
     REJOIN = "Rejoin"
     CALL_HOME = "CallHome"
+
+
+RECORDS_ONLY = frozenset({ActionType.CALL_HOME})
+"""Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
 
 class ActionPhase(StrEnum):
@@ -310,12 +316,12 @@ class PairView:
         return tuple(pod for pod in self.pods if pod.node == node and not pod.final)
 
     def open_action(self, target: str) -> ActionView | None:
-        """What is being done to a node or VM now; calls home do nothing to anybody."""
+        """What is being done to a node or VM now; a record alone does nothing to anybody."""
         return next(
             (
                 action
                 for action in self.actions
-                if action.open and action.target == target and action.type is not ActionType.CALL_HOME
+                if action.open and action.target == target and action.type not in RECORDS_ONLY
             ),
             None,
         )

@@ -21,6 +21,23 @@ class PlacementPolicy(StrEnum):
     """VMs spread over both servers."""
 
 
+class Failback(StrEnum):
+    """Whether VMs go back to a server that has rejoined."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+    """When a person asks for it with a Failback."""
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A person's order to begin nothing; it ends by itself."""
+
+    until: float
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class HealthPolicy:
     classes: dict[ComponentKind, ComponentClass] = field(default_factory=lambda: dict(COMPONENT_CLASSES))
@@ -57,6 +74,9 @@ class FencingPolicy:
 class RecoveryPolicy:
     power_on: bool = True
     stabilisation_seconds: float = 60.0
+    failback: Failback = Failback.AUTOMATIC
+    healthy_delay_seconds: float = 120.0
+    """How long a server must have served again before VMs go back to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +112,4 @@ class PairPolicy:
     migration: MigrationPolicy = field(default_factory=MigrationPolicy)
     limits: Limits = field(default_factory=Limits)
     retained_actions: int = 500
+    pause: Pause | None = None

@@ -18,6 +18,7 @@ from avance.core.model import ActionType, ActionView, NodeView, PairView, Resour
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.power import same_system
+from avance.core.standstill import Standstill, standstill
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
     yield _answer("Redundant", "NotRedundant", _why_not_redundant(view, now), "either server can be lost")
     yield _failover_ready(view, now)
+    yield from _hands_off(view, now)
     link = "" if private_link_up(view) else _link_fault(view)
     yield _answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
 
@@ -136,7 +138,34 @@ def _gib(resources: Resources) -> str:
     return f"{resources.memory_bytes / 1024**3:.1f}"
 
 
+def _hands_off(view: PairView, now: float) -> Iterator[Condition]:
+    """Whether the operator keeps its hands off, said as loudly as a condition can."""
+    still = standstill(view, "", now)
+    message = f"nothing is begun and nothing is protected: {still.because}" if still else ""
+    if still is not None and still.until is None:
+        yield Condition("Observing", True, still.reason, message)
+    elif still is not None:
+        yield Condition("Paused", True, still.reason, message)
+        return
+    paused = [vm.key for vm in view.vms if vm.pause is not None and now < vm.pause.until]
+    but = f", but of its VMs {' and '.join(paused)}" if paused else ""
+    yield Condition("Paused", False, "NotPaused", f"the pair is not paused{but}")
+
+
 def _failover_ready(view: PairView, now: float) -> Condition:
+    would_be = _failover_possible(view, now)
+    still = standstill(view, "", now)
+    if still is None:
+        return would_be
+    message = f"{_unprotected(still)}; apart from that: {would_be.message}"
+    return Condition("FailoverReady", False, still.reason, message)
+
+
+def _unprotected(still: Standstill) -> str:
+    return f"unprotected, because {still.because}"
+
+
+def _failover_possible(view: PairView, now: float) -> Condition:
     for node in view.nodes:
         path = fence_path(node)
         unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node)
@@ -268,6 +297,9 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:
+    still = standstill(view, vm.key, now)
+    if still is not None:
+        return Condition("Protected", False, still.reason, _unprotected(still))
     reason, message = _why_not_protected(view, vm, now)
     if reason:
         return Condition("Protected", False, reason, message)

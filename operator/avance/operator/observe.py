@@ -34,7 +34,7 @@ from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed
 from avance.operator.parsing import Parsed
-from avance.operator.policy import policy_of
+from avance.operator.policy import pause_of, policy_of
 from avance.operator.store import NODE_LEASES, Store, key_of
 
 Object = dict[str, Any]
@@ -159,6 +159,7 @@ class Observer:
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
             moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
+            pause=pause_of(pvm.spec.pause),
             start_blocked=_start_blocked(machine),
         )
 

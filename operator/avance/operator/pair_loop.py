@@ -16,7 +16,6 @@ from avance.core.effects import ApplyVm, Effect
 from avance.core.intents import Intent
 from avance.core.model import ActionView, PairView
 from avance.core.plan import Plan, plan
-from avance.core.policy import Mode
 from avance.core.progress import Progress
 from avance.core.report import PairReport, report
 from avance.kube.client import Kube
@@ -139,12 +138,11 @@ class PairLoop:
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
         failures: list[BaseException] = []
-        if view.policy.mode is Mode.AUTOMATIC:
-            recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
-            deadlines += await self._carry_out(pair, view, decided, failures)
-            if any(recorded) and not failures:
-                # Acted on first: the next look, which is due at once, tells of it.
-                return now
+        recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
+        deadlines += await self._carry_out(pair, view, decided, failures)
+        if any(recorded) and not failures:
+            # Acted on first: the next look, which is due at once, tells of it.
+            return now
         await self._tell(obj, view, now, decided)
         if failures:
             raise failures[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.api import pause as api
 from avance.api.health import Health
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.pair import PairSpec
@@ -11,12 +12,14 @@ from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, Component
 from avance.core.health import BEST
 from avance.core.policy import (
     DetectionPolicy,
+    Failback,
     FencingPolicy,
     HealthPolicy,
     Limits,
     MigrationPolicy,
     Mode,
     PairPolicy,
+    Pause,
     PlacementPolicy,
     RecoveryPolicy,
     RestartPolicy,
@@ -31,7 +34,12 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         detection=DetectionPolicy(spec.detection.lease_silence_seconds, spec.detection.peer_confirmation_seconds),
         fencing=FencingPolicy(spec.fencing.confirm_seconds, spec.fencing.check_interval_seconds),
         placement=PlacementPolicy(spec.placement.policy),
-        recovery=RecoveryPolicy(spec.recovery.power_on == "Automatic", spec.recovery.stabilisation_seconds),
+        recovery=RecoveryPolicy(
+            spec.recovery.power_on == "Automatic",
+            spec.recovery.stabilisation_seconds,
+            Failback(spec.recovery.failback),
+            spec.recovery.healthy_delay_seconds,
+        ),
         restart=RestartPolicy(spec.restart.ready_gate_seconds, spec.restart.start_timeout_seconds),
         migration=MigrationPolicy(
             spec.migration.timeout_seconds, spec.migration.unschedulable_seconds, spec.migration.retry_backoff_seconds
@@ -40,7 +48,13 @@ def policy_of(spec: PairSpec) -> PairPolicy:
             spec.limits.max_vms, milli_cpu_of(spec.limits.reserved_cpu), bytes_of(spec.limits.reserved_memory)
         ),
         retained_actions=spec.retention.actions,
+        pause=pause_of(spec.pause),
     )
+
+
+def pause_of(pause: api.Pause | None) -> Pause | None:
+    """A pause of a pair or a VM as a plain value."""
+    return Pause(pause.until.timestamp(), pause.reason) if pause is not None else None
 
 
 def _health(health: Health) -> HealthPolicy:

@@ -15,13 +15,16 @@ from avance.operator.clock import from_api, to_api
 Object = dict[str, Any]
 
 NODES_SHOWN, VMS_SHOWN, FAULTS_SHOWN, TEXT_LIMIT, SCORES_LIMIT = 8, 128, 64, 253, 600
+WOULD_SHOWN = 16
 """A selector that matches fifty nodes, and a detector that talks too much, must not make the status unwritable."""
 
 _WORD = {True: "True", False: "False", None: "Unknown"}
 
 
-def pair_status(previous: Object, generation: int, view: PairView, report: PairReport, now: float) -> Object:
-    """The status of an AvancePair; what is unchanged keeps its times."""
+def pair_status(
+    previous: Object, generation: int, view: PairView, report: PairReport, now: float, would: tuple[str, ...] = ()
+) -> Object:
+    """The status of an AvancePair; what is unchanged keeps its times. `would`: what is not done for a pause or mode."""
     status: Object = {
         "observedGeneration": generation,
         "conditions": conditions(previous, generation, report.conditions, now),
@@ -31,6 +34,7 @@ def pair_status(previous: Object, generation: int, view: PairView, report: PairR
         "nodes": [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]],
         "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
+        "wouldDo": [sentence[:MESSAGE_LIMIT] for sentence in would[:WOULD_SHOWN]] or None,
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentKind
 from avance.core.model import ActionType
+from avance.core.policy import Mode, Pause
 from avance.simulator.live_migration import Trouble
 from avance.simulator.operator import Killed
-from avance.simulator.sentences import Language
-from avance.simulator.simulation import Simulation
+from avance.simulator.sentences import Language, seconds
+from avance.simulator.simulation import EPOCH, Simulation
 from avance.simulator.world import BmcMode, State
 
 EVENTS: Language[Callable[..., None]] = Language("event")
@@ -153,6 +155,34 @@ def not_migratable(sim: Simulation, vm: str) -> None:
 
 
 # ── people ──
+
+
+@EVENTS.says("the pair is paused until {time}", "{vm} is paused until {time}")
+def pause(sim: Simulation, time: str, vm: str = "") -> None:
+    order = Pause(EPOCH + seconds(time), "as the scenario has it")
+    if vm:
+        sim.api.change(sim.api.vms, vm, pause=order)
+    else:
+        sim.api.edit_pair(replace(sim.api.policy, pause=order))
+
+
+@EVENTS.says("somebody ends the pause", "somebody ends the pause of {vm}")
+def end_pause(sim: Simulation, vm: str = "") -> None:
+    if vm:
+        sim.api.change(sim.api.vms, vm, pause=None)
+    else:
+        sim.api.edit_pair(replace(sim.api.policy, pause=None))
+
+
+@EVENTS.says("somebody sets the mode to (?P<mode>Automatic|Observe)")
+def set_mode(sim: Simulation, mode: str) -> None:
+    sim.api.edit_pair(replace(sim.api.policy, mode=Mode(mode)))
+
+
+@EVENTS.says("somebody (?P<how>pauses|resumes) the guest of {vm}")
+def pause_guest(sim: Simulation, vm: str, how: str) -> None:
+    if vm in sim.api.instances:
+        sim.api.change(sim.api.instances, vm, paused=how == "pauses")
 
 
 @EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")

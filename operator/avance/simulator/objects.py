@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from avance.core.model import Resources, RestartPriority, VmPhase
+from avance.core.policy import PairPolicy, Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class VmObject:
     prefers: str = ""
     last_node: str = ""
     moved_at: float | None = None
+    pause: Pause | None = None
     start_asked: bool = False
     """KubeVirt has accepted a start and not carried it out yet."""
 
@@ -70,6 +72,8 @@ class Instance:
     ready: bool = False
     migratable: bool = True
     evacuate_from: str = ""
+    paused: bool = False
+    """By a person, as KubeVirt has it."""
     stop_asked_at: float | None = None
 
 
@@ -124,6 +128,7 @@ class Snapshot:
     instances: Mapping[str, Instance]
     pods: Mapping[str, Pod]
     migrations: Mapping[str, Migration]
+    policy: PairPolicy
 
 
 Object = TypeVar("Object")
@@ -138,6 +143,7 @@ class Api:
         self.instances: dict[str, Instance] = {}
         self.pods: dict[str, Pod] = {}
         self.migrations: dict[str, Migration] = {}
+        self.policy = PairPolicy()
         self.version = 0
         self.deleted: Callable[[Pod], None] = lambda pod: None
         self._uids = 0
@@ -159,6 +165,11 @@ class Api:
         if shelf.pop(key, None) is not None:
             self.version += 1
 
+    def edit_pair(self, policy: PairPolicy) -> None:
+        """What a person writes into the pair's spec."""
+        self.policy = policy
+        self.version += 1
+
     def uid(self, what: str) -> str:
         """A name that no other object has, the same in every run."""
         self._uids += 1
@@ -168,4 +179,5 @@ class Api:
         return [pod for pod in self.pods.values() if pod.vm == vm]
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
+        shelves = (dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
+        return Snapshot(*shelves, self.policy)

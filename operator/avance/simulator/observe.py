@@ -17,8 +17,7 @@ from avance.simulator.records import Records
 class Observer:
     """When this process first saw what; a successor begins with none of it."""
 
-    def __init__(self, policy: PairPolicy, started_at: float) -> None:
-        self._policy = policy
+    def __init__(self, started_at: float) -> None:
         self._started_at = started_at
         self._heard: dict[str, tuple[float, float, float]] = {}
         """Of each node: its last renewal, when that was seen, since when it has been in contact."""
@@ -27,17 +26,17 @@ class Observer:
     def view(self, seen: Snapshot, records: Records, power: Mapping[str, PowerReading], now: float) -> PairView:
         return PairView(
             name="pair",
-            nodes=tuple(self._node(seen.nodes[name], power.get(name), now) for name in sorted(seen.nodes)),
+            nodes=tuple(self._node(seen.nodes[name], seen.policy, power, now) for name in sorted(seen.nodes)),
             vms=tuple(self._vm(vm, seen, now) for vm in seen.vms.values()),
             pods=tuple(
                 PodView("default", pod.name, pod.uid, pod.vm, pod.instance_uid, pod.node, pod.phase, pod.unschedulable)
                 for pod in seen.pods.values()
             ),
             actions=records.all(),
-            policy=self._policy,
+            policy=seen.policy,
         )
 
-    def _node(self, node: NodeObject, power: PowerReading | None, now: float) -> NodeView:
+    def _node(self, node: NodeObject, policy: PairPolicy, power: Mapping[str, PowerReading], now: float) -> NodeView:
         conditions = {type_: self._condition(node, type_, now) for type_ in node.conditions}
         peer = conditions.get(PEER_UNREACHABLE)
         return NodeView(
@@ -50,7 +49,7 @@ class Observer:
             heartbeat=str(node.renewed_at),
             boot_id=node.boot_id,
             system_uuid=node.system_uuid,
-            faults=active_faults(node.name, conditions.values(), self._policy.health),
+            faults=active_faults(node.name, conditions.values(), policy.health),
             hears_peer=peer.status == "False" if peer else None,
             peer_unreachable_since=peer.observed_at if peer and peer.status == "True" else None,
             cordoned=node.cordoned,
@@ -58,7 +57,7 @@ class Observer:
             out_of_service=node.out_of_service,
             accepts_vms=node.vms_label,
             allocatable=node.allocatable,
-            power=power,
+            power=power.get(node.name),
             fence_agent=True,
         )
 
@@ -101,6 +100,7 @@ class Observer:
             ),
             last_node=vm.last_node,
             moved_at=vm.moved_at,
+            pause=vm.pause,
         )
 
     def _instance(self, instance: Instance, now: float) -> InstanceView:
@@ -114,4 +114,5 @@ class Observer:
             migratable=instance.migratable,
             not_migratable_because="" if instance.migratable else "a disk of it cannot be shared",
             evacuate_from=instance.evacuate_from,
+            paused=instance.paused,
         )

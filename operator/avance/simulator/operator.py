@@ -27,7 +27,6 @@ from avance.core.effects import (
 )
 from avance.core.model import ActionPhase, ActionView, PairView
 from avance.core.plan import Plan, plan
-from avance.core.policy import Mode, PairPolicy
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
 from avance.simulator.kubevirt import KubeVirt
@@ -57,11 +56,10 @@ class Site:
 
 
 class Operator:
-    def __init__(self, site: Site, policy: PairPolicy, started_at: float, lag: float = 0.0) -> None:
+    def __init__(self, site: Site, started_at: float, lag: float = 0.0) -> None:
         self._site = site
-        self._policy = policy
         self._lag = lag
-        self._observer = Observer(policy, started_at)
+        self._observer = Observer(started_at)
         self._coming: deque[tuple[float, Snapshot]] = deque()
         self._version = -1
         self._seen: Snapshot | None = None
@@ -96,9 +94,7 @@ class Operator:
         self.last_plan = todo = plan(view, now)
         self._due = now + 3600.0 if todo.look_at is None else todo.look_at
         self._ask_bmcs(todo, now)
-        if self._policy.mode is Mode.OBSERVE:
-            self._tell_what_it_would_do(todo)
-            return
+        self._tell_what_it_would_do(todo)
         wrote = [self._record(todo, now)] + [self._advance(view, action, step, now) for action, step in todo.progress]
         for upkeep in todo.upkeep:
             self._perform(view, None, upkeep, now)
@@ -140,10 +136,10 @@ class Operator:
             self._site.tell("avance", f"{before.type} {before.target}, {progress.step}: {progress.message}{outcome}")
 
     def _tell_what_it_would_do(self, todo: Plan) -> None:
-        for intent in todo.intents:
-            if intent.name not in self._would:
-                self._would.add(intent.name)
-                self._site.tell("avance", f"would {intent.type} {intent.target}: {intent.message}")
+        for sentence in todo.would:
+            if sentence not in self._would:
+                self._would.add(sentence)
+                self._site.tell("avance", f"would {sentence}")
 
     # ── power ──
 

@@ -18,7 +18,7 @@ from avance.core.policy import Mode, PairPolicy, PlacementPolicy
 from avance.simulator.events import EVENTS, happen
 from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject
-from avance.simulator.sentences import NotUnderstood
+from avance.simulator.sentences import NotUnderstood, seconds
 from avance.simulator.simulation import TICK, Entry, Guest, Simulation
 from avance.simulator.table import Place, TableError, place
 from avance.simulator.world import Server
@@ -268,10 +268,7 @@ def _list(value: Any) -> list[str]:
 
 
 def _seconds(value: Any) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?: (s|min))?", str(value).strip())
-    if not match:
-        raise ScenarioError(f"'{value}' is no time: write 30 s or 5 min")
-    return float(match.group(1)) * (60 if match.group(2) == "min" else 1)
+    return seconds(str(value))
 
 
 def _bytes(text: str) -> int:

@@ -17,6 +17,7 @@ GAPS = {
     "other": r"(?P<other>[\w-]+)",
     "type": r"(?P<type>[A-Z]\w+)",
     "number": r"(?P<number>no|\d+(?:\.\d+)?)",
+    "time": r"(?P<time>\d+(?:\.\d+)? (?:s|min))",
     "words": r"(?P<words>.+)",
 }
 
@@ -69,6 +70,14 @@ class Language(Generic[Meaning]):
     def words(self) -> list[str]:
         """Every sentence as it is documented."""
         return sorted({sentence.words for sentence in self._sentences})
+
+
+def seconds(text: str) -> float:
+    """`30 s` or `5 min`, as seconds; raises NotUnderstood."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?: (s|min))?", text.strip())
+    if not match:
+        raise NotUnderstood(f"'{text}' is no time: write 30 s or 5 min")
+    return float(match.group(1)) * (60 if match.group(2) == "min" else 1)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -57,7 +57,7 @@ class Simulation:
         self.cluster = Cluster(self.api, self.world)
         self.kubevirt = KubeVirt(self.cluster, self.world)
         self.records = Records()
-        self.policy = policy or PairPolicy()
+        self.api.policy = policy or PairPolicy()
         self.lag = lag
         self.boundary: Callable[[str], None] = lambda where: None
         self.operator: Operator | None = None
@@ -98,7 +98,7 @@ class Simulation:
             if self.now < self._takeover_at or not self.operator_may_run:
                 return
             site = Site(self.api, self.kubevirt, self.world, self.records, self.tell, self._at_boundary, self._audit)
-            self.operator = Operator(site, self.policy, self.now, self.lag)
+            self.operator = Operator(site, self.now, self.lag)
         try:
             self.operator.tick(self.now)
         except Killed:

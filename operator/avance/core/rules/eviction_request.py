@@ -16,7 +16,7 @@ def move_what_somebody_evicts(view: PairView, now: float) -> Iterator[Intent | L
         if instance is None or not vm.running or not instance.evacuate_from or instance.evacuate_from != vm.node:
             continue
         target = view.peer(vm.node)
-        if target is None or why_not_move_to(view, target.name, now) or instance.migratable is False:
+        if target is None or why_not_move_to(view, target.name, now) or instance.migratable is False or instance.paused:
             continue
         if not vm.needs.fits_in(room_on(view, target)):
             continue
