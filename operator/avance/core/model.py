@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from avance.core.faults import Fault
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
+from avance.core.storage import StorageView, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,10 @@ class VmView:
     """When it last became the guest of its present node, kept in its status."""
     pause: Pause | None = None
     """A person's order to begin nothing for it."""
+    storage: StorageView | None = None
+    """What is known of the copies of its disks; None with storage that both servers share."""
+    written: Written | None = None
+    """Which copies hold what it wrote last, kept in its status; None before that was ever known."""
     start_blocked: str = ""
     """Why KubeVirt cannot start it (a missing claim, an image), in words."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind
+from avance.core.storage import StorageProvider
 
 
 class Mode(StrEnum):
@@ -101,6 +102,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class StoragePolicy:
+    provider: StorageProvider = StorageProvider.NONE
+    only_copy_patience_seconds: float = 300.0
+    """How long a server that holds the only good copy must have been silent before it is fenced."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairPolicy:
     mode: Mode = Mode.AUTOMATIC
     health: HealthPolicy = field(default_factory=HealthPolicy)
@@ -111,5 +119,6 @@ class PairPolicy:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     migration: MigrationPolicy = field(default_factory=MigrationPolicy)
     limits: Limits = field(default_factory=Limits)
+    storage: StoragePolicy = field(default_factory=StoragePolicy)
     retained_actions: int = 500
     pause: Pause | None = None

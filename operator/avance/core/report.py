@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from avance.core.components import Severity
 from avance.core.fitness import private_link_up, total, why_not_serve
 from avance.core.health import HealthScore, score
+from avance.core.licence import why_stale
 from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, Resources, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.power import same_system
+from avance.core.replication import why_not_all_synced, why_not_synced
 from avance.core.standstill import Standstill, standstill
 
 
@@ -94,7 +96,10 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
         return
     names = " and ".join(node.name for node in view.nodes)
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
-    yield _answer("Redundant", "NotRedundant", _why_not_redundant(view, now), "either server can be lost")
+    hindrance = _why_not_redundant(view, now)
+    out_of_sync = ("", "") if hindrance else why_not_all_synced(view)
+    reason = out_of_sync[0] or "NotRedundant"
+    yield _answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
     yield _failover_ready(view, now)
     yield from _hands_off(view, now)
     link = "" if private_link_up(view) else _link_fault(view)
@@ -168,7 +173,7 @@ def _unprotected(still: Standstill) -> str:
 def _failover_possible(view: PairView, now: float) -> Condition:
     for node in view.nodes:
         path = fence_path(node)
-        unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node)
+        unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node) or why_not_all_synced(view)[1]
         hindrance = path.message if path.holds is False else unfit
         if hindrance:
             return Condition("FailoverReady", False, "Blocked", hindrance)
@@ -259,7 +264,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             _answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
             _protected(view, vm, now),
             _migratable(vm),
-            Condition("Synced", True, "SharedStorage", "its disks are on storage that both servers reach"),
+            _synced(view, vm),
         ),
         down_since=_down_since(view, vm, now),
         last_failover=_last_failover(view, vm),
@@ -293,7 +298,8 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
         return f"{vm.node or 'its server'} is silent: whether the guest still runs cannot be told"
     action = view.open_action(vm.key)
     step = action.step if action else None
-    return (step.message if step else "") or vm.start_blocked or "it has no running instance"
+    waits = (step.message if step else "") or vm.start_blocked or why_stale(view, vm, "")
+    return waits or "it has no running instance"
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:
@@ -325,7 +331,16 @@ def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str
     if hindrance:
         return "NoBackup", hindrance
     full = _why_not_hold_all(view, peer)
-    return ("NoRoom", full) if full else ("", "")
+    return ("NoRoom", full) if full else why_not_synced(view, vm)
+
+
+def _synced(view: PairView, vm: VmView) -> Condition:
+    if vm.storage is None:
+        return Condition("Synced", True, "SharedStorage", "its disks are on storage that both servers reach")
+    reason, message = why_not_synced(view, vm)
+    if reason == "StorageSilent":
+        return Condition("Synced", None, reason, message)
+    return Condition("Synced", not reason, reason or "AsExpected", message or "both servers hold its newest disks")
 
 
 def _migratable(vm: VmView) -> Condition:

@@ -12,6 +12,7 @@ from avance.core.intents import Intent, LookAgain
 from avance.core.model import PairView
 from avance.core.rules import (
     component_fault,
+    disk_lost,
     eviction_request,
     health_comparison,
     returned_server,
@@ -28,6 +29,7 @@ RULES: Sequence[Rule] = (
     vm_failure.restart_the_vm_where_it_is,
     vm_power.stop_what_shall_not_run,
     vm_power.start_what_shall_run,
+    disk_lost.move_to_the_good_copy,
     eviction_request.move_what_somebody_evicts,
     health_comparison.move_to_the_healthier_server,
     returned_server.take_it_back,

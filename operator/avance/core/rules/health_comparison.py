@@ -13,6 +13,7 @@ from avance.core.fitness import room_on, why_not_move_to
 from avance.core.health import score
 from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, incident_id, intent
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
+from avance.core.replication import why_not_move
 
 
 def move_to_the_healthier_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
@@ -36,7 +37,7 @@ def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) ->
     worst = source.faults[0]
     incident = incident_id(worst.kind.lower(), source.name, worst.condition, worst.component, worst.since)
     for vm in sorted(view.vms, key=lambda vm: (vm.priority, vm.key)):
-        if not _movable(vm, source) or not vm.needs.fits_in(room):
+        if not _movable(vm, source) or not vm.needs.fits_in(room) or why_not_move(view, vm, target.name):
             continue
         due = max(_stayed_long_enough(view, vm), _retry_due(view, vm, incident))
         if now < due:

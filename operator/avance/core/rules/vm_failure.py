@@ -9,6 +9,7 @@ from avance.core.intents import Intent, LookAgain, incident_id, intent
 from avance.core.licence import why_not_start
 from avance.core.model import ActionType, PairView, VmPhase, VmView
 from avance.core.placement import choose_node
+from avance.core.replication import why_not_start_on
 
 FIRST_PAUSE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -23,9 +24,10 @@ def restart_the_vm_where_it_is(view: PairView, now: float) -> Iterator[Intent | 
         if not vm.should_run or instance is None or not instance.phase.final:
             continue
         due = _answer_due(view, vm)
+        here = _where_it_is(view, vm, now)
         if now < due:
             yield LookAgain(due)
-        elif why_not_start(view, vm, now):
+        elif why_not_start(view, vm, now, here):
             yield LookAgain(now + 1)
         else:
             yield intent(
@@ -35,7 +37,7 @@ def restart_the_vm_where_it_is(view: PairView, now: float) -> Iterator[Intent | 
                 reason="GuestFailed" if instance.phase is VmPhase.FAILED else "GuestShutDown",
                 message=f"the guest of {vm.key} {_ended(instance.phase)} on {instance.node or 'its node'}",
                 incident=incident_id("vm-failure", vm.name, vm.namespace, instance.uid),
-                destination=_where_it_is(view, vm, now),
+                destination=here,
                 instance_uid=instance.uid,
             )
 
@@ -58,6 +60,6 @@ def _answer_due(view: PairView, vm: VmView) -> float:
 def _where_it_is(view: PairView, vm: VmView, now: float) -> str:
     """Its node if that still takes VMs, else wherever it fits."""
     here = view.node(vm.instance.node) if vm.instance else None
-    if here is not None and not why_not_serve(view, here, now):
+    if here is not None and not why_not_serve(view, here, now) and not why_not_start_on(view, vm, here.name):
         return here.name
     return choose_node(view, vm, now)

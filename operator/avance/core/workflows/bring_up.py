@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from avance.core.effects import ApplyVm, StartVm
-from avance.core.licence import why_not_start
+from avance.core.licence import why_not_ended, why_stale
 from avance.core.model import ActionView, PairView, VmPhase, VmView
-from avance.core.progress import Progress, act, fail, succeed, wait
+from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 
 UNKNOWN_HINDRANCE = "nothing stands in its way that avance can see"
 
@@ -31,15 +31,21 @@ def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Prog
 def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
     # What has ended stays ended, and KubeVirt removes the traces of it while it starts. Not so once a new instance was
     # seen (Boot): that one may be running wherever it was, and needs proof of its own end.
-    forbidden = "" if action.current == "Start" else why_not_start(view, vm, now)
+    forbidden = "" if action.current == "Start" else why_not_ended(view, vm, now)
     if forbidden:
         return wait("Release", f"{vm.key} is not started yet: {forbidden}", look_at=now + 1)
+    stale = why_stale(view, vm, action.destination or vm.prefers)
+    if stale and action.current != "Start":
+        return cancel("Release", f"{vm.key} is not started there: {stale}")
     if action.destination and vm.prefers != action.destination:
         order = ApplyVm(vm.key, action.destination)
         return act("Place", f"{vm.key} shall prefer {action.destination}", order)
     deadline = _deadline(action, view, now)
     if now >= deadline:
-        return fail("Start", f"KubeVirt did not start {vm.key} in time: {_hindrance(view, vm) or UNKNOWN_HINDRANCE}")
+        hindrance = stale or _hindrance(view, vm) or UNKNOWN_HINDRANCE
+        return fail("Start", f"KubeVirt did not start {vm.key} in time: {hindrance}")
+    if stale:
+        return wait("Start", f"{vm.key} is not started yet: {stale}", look_at=deadline)
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
     return act("Start", f"starting {vm.key} on {action.destination or 'its node'}", start, look_at=deadline)
 

@@ -8,6 +8,7 @@ from avance.core.health import score
 from avance.core.intents import BACKUP_HEALTHIER
 from avance.core.model import ActionView, MigrationView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+from avance.core.replication import why_not_move
 
 QUEUED = ("", "Pending", "Scheduling")
 """Phases of a migration in which nothing has been copied yet."""
@@ -40,7 +41,11 @@ def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progre
         return cancel("Copy", f"the migration of {vm.key} was withdrawn by somebody; it stays on {vm.node}")
     if vm.instance and vm.instance.migratable is False:
         return fail("Move", f"{vm.key} cannot be live-migrated: {vm.instance.not_migratable_because}")
-    hindrance = why_not_move_to(view, action.destination, now) or _lost_sense(action, view, vm)
+    hindrance = (
+        why_not_move_to(view, action.destination, now)
+        or why_not_move(view, vm, action.destination)
+        or _lost_sense(action, view, vm)
+    )
     if hindrance:
         return cancel("Move", f"{vm.key} stays on {vm.node}: {hindrance}")
     other = next((migration.name for migration in vm.migrations if not migration.final), "")
