@@ -11,10 +11,22 @@ from pydantic import Field
 from avance.api.base import ApiModel, Column, ListOf, MapBy, Names, Resource, Rule
 from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
 
-ActionType = Literal["Start", "Stop", "Migrate", "Restart", "Fence", "ColdRestart", "Rejoin", "CallHome"]
+ActionType = Literal[
+    "Start",
+    "Stop",
+    "Migrate",
+    "Restart",
+    "Fence",
+    "ColdRestart",
+    "Rejoin",
+    "CallHome",
+    "Reboot",
+    "DeclareDown",
+    "ResetMTBF",
+]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
-NODE_ACTIONS: tuple[ActionType, ...] = ("Fence", "Rejoin", "CallHome")
+NODE_ACTIONS: tuple[ActionType, ...] = ("Fence", "Rejoin", "CallHome", "Reboot", "DeclareDown", "ResetMTBF")
 VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
 
@@ -57,13 +69,19 @@ class ActionSpec(ApiModel):
             "self.type in ['Start', 'Migrate', 'Restart', 'ColdRestart'] || !has(self.destination)",
             "only a VM that moves or starts goes to a node: remove destination",
         ),
+        Rule(
+            "self.type != 'ResetMTBF' || (has(self.requestedBy) && has(self.message) && size(self.message) > 0)",
+            "a person trusts the node again: give requestedBy, and say in message why (the part was replaced, say)",
+        ),
     )
 
     pair_ref: PairRef
     """The pair that the action is about."""
     type: ActionType
     """What is done. Start, Stop, Migrate, Restart and ColdRestart are done to a VM; Fence (power off and prove it), \
-Rejoin (take a node back into service) and CallHome (ask for a spare part) to a node."""
+Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot (empty a live node, power it off and \
+on), DeclareDown (take a node out of service until its MTBF is reset) and ResetMTBF (trust a node again: its faults \
+count no more; needs requestedBy and a message) to a node."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None

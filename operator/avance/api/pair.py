@@ -25,9 +25,21 @@ from avance.api.meta import (
     Quantity,
     Time,
 )
+from avance.api.mtbf import ComponentStatus, DeclaredDown, Mtbf
 from avance.api.pause import Pause
 
-NodeState = Literal["Unknown", "InService", "Degraded", "Suspect", "Fencing", "Fenced", "Rejoining", "Closed"]
+NodeState = Literal[
+    "Unknown",
+    "InService",
+    "Degraded",
+    "Suspect",
+    "Fencing",
+    "Fenced",
+    "Rejoining",
+    "Closed",
+    "Rebooting",
+    "DeclaredDown",
+]
 
 _LABEL_VALUES = Rule(
     "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'))",
@@ -193,6 +205,8 @@ class PairSpec(ApiModel):
     """Begin nothing for the pair, its nodes and its VMs for a while: they are unprotected until then."""
     health: Health = Health()
     """How the health of a node is judged, and when a difference is worth a move."""
+    mtbf: Mtbf = Mtbf()
+    """When a component that keeps failing is declared failed, and its node declared down."""
     detection: Detection = Detection()
     """When a silent node is suspected to have crashed."""
     fencing: Fencing = Fencing()
@@ -262,7 +276,8 @@ class NodeStatus(ApiModel):
     """Name of the node."""
     state: NodeState
     """InService and Degraded nodes serve. Suspect: maybe dead. Fencing: being powered off. Fenced: proved off. \
-Rejoining: back, not yet trusted. Closed: takes no VMs."""
+Rejoining: back, not yet trusted. Closed: takes no VMs. Rebooting: being switched off and on, which may mend a fault. \
+DeclaredDown: out of service until its MTBF is reset."""
     score: Annotated[int, Field(ge=0, le=100)] | None = None
     """Health score: 100 without a fault, 0 when the node is gone."""
     explanation: Message = ""
@@ -275,6 +290,14 @@ Rejoining: back, not yet trusted. Closed: takes no VMs."""
     """UUID of the machine."""
     fence: FenceStatus | None = None
     """What is known about its fencing."""
+    components: Annotated[ListOf[ComponentStatus], Field(max_length=64)] = ()
+    """Components that have failed before, with their MTBF."""
+    declared_down: DeclaredDown | None = None
+    """Why it is out of service until its MTBF is reset."""
+    mtbf_lifted_at: Time | None = None
+    """When its MTBF was last reset or its last declaration forgiven."""
+    heard_peer_in: Annotated[str, Field(max_length=128)] | None = None
+    """The last boot of it in which it has heard the other node: before that its word that it is gone counts nothing."""
 
 
 class VMStatus(ApiModel):

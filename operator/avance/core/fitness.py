@@ -16,6 +16,8 @@ def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
         return verdict.because
     if node.ready != "True":
         return f"{node.name} is not Ready"
+    if node.history.declared_down is not None:
+        return f"{node.name} is declared down until somebody resets its MTBF: {node.history.declared_down.because}"
     if node.closed or node.out_of_service:
         return f"{node.name} is closed until it has rejoined"
     if node.cordoned:

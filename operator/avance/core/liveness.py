@@ -87,10 +87,20 @@ def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
     peer = view.peer(node.name)
     since = peer.peer_unreachable_since if peer else None
     confirmation = view.policy.detection.peer_confirmation_seconds
-    if peer and since is not None and since >= node.heard_at and now - since >= confirmation:
+    if peer and since is not None and since >= node.heard_at and now - since >= confirmation and _may_tell(view, peer):
         yield f"{peer.name} hears nothing of it on any path"
     if reads_off(node) and node.power and node.power.observed_at >= node.heard_at:
         yield "its BMC reads Off"
+
+
+def _may_tell(view: PairView, node: NodeView) -> bool:
+    """A server that comes back alone must not have the winner fenced: what it has never heard it cannot miss.
+
+    One that avance has switched off before has to hear the other one in its present life, and to be in service, before
+    its word that the other one is gone counts.
+    """
+    was_off = any(a.evidence is not None and a.evidence.node == node.name for a in view.actions)
+    return not was_off or node.history.heard_peer_in == node.boot_id
 
 
 def _clock_time(moment: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.faults import Fault
+from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
 from avance.core.storage import StorageView, Written
@@ -67,6 +68,8 @@ class NodeView:
     """The newest answer of its BMC; None before the first."""
     fence_agent: bool = False
     """A way to fence it is configured."""
+    history: NodeHistory = NOTHING_REMEMBERED
+    """What is remembered of it: read from the pair's status, brought up to date by `remember`."""
 
 
 class VmPhase(StrEnum):
@@ -204,9 +207,12 @@ class ActionType(StrEnum):
     COLD_RESTART = "ColdRestart"
     REJOIN = "Rejoin"
     CALL_HOME = "CallHome"
+    REBOOT = "Reboot"
+    DECLARE_DOWN = "DeclareDown"
+    RESET_MTBF = "ResetMTBF"
 
 
-RECORDS_ONLY = frozenset({ActionType.CALL_HOME})
+RECORDS_ONLY = frozenset({ActionType.CALL_HOME, ActionType.RESET_MTBF})
 """Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -49,10 +50,48 @@ class HealthPolicy:
     """Points by which the other node must be healthier before a VM moves."""
     dwell_seconds: float = 0.0
     minimum_stay_seconds: float = 60.0
+    flap_faults: int = 3
+    """So many faults of one component within the window: it flaps, and keeps its weight until it has been quiet."""
+    flap_window_seconds: float = 600.0
 
     def class_of(self, condition: str) -> ComponentClass:
         """The severity and weight of a mapped condition; raises KeyError for one that is not mapped."""
         return self.condition_classes.get(condition) or self.classes[self.conditions[condition]]
+
+
+class RebootPolicy(StrEnum):
+    THRESHOLD = "Threshold"
+    """A reboot may mend it, until its MTBF falls below the threshold."""
+    NEVER = "Never"
+    """Its first fault declares it failed."""
+    ALWAYS = "Always"
+    """A reboot is tried again and again; it is never declared failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MtbfPolicy:
+    """When a component that keeps failing is trusted no more. Defaults suit an unattended site.
+
+    Four faults within a day and a half (a mean of less than 12 h) are no accident. A component that fails once a week
+    is annoying, but each time a reboot brings redundancy back without a visit.
+    """
+
+    policy: RebootPolicy = RebootPolicy.THRESHOLD
+    threshold_seconds: float = 43200.0
+    minimum_faults: int = 4
+    attempts: int = 3
+    """Reboots that may be tried for a fault that stays."""
+    window_seconds: float = 604800.0
+    forgiveness_seconds: float = 0.0
+    """A component without a fault for so long is trusted again; 0: only a person lifts the declaration."""
+    reboot_after_seconds: float = 10.0
+    """How long a fault must have been there before the server is rebooted for it."""
+    kinds: Mapping[ComponentKind, MtbfPolicy] = field(default_factory=dict)
+    """Kinds of components with settings of their own."""
+
+    def of(self, kind: ComponentKind) -> MtbfPolicy:
+        """The settings for one kind of component."""
+        return self.kinds.get(kind, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +151,7 @@ class StoragePolicy:
 class PairPolicy:
     mode: Mode = Mode.AUTOMATIC
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    mtbf: MtbfPolicy = field(default_factory=MtbfPolicy)
     detection: DetectionPolicy = field(default_factory=DetectionPolicy)
     fencing: FencingPolicy = field(default_factory=FencingPolicy)
     placement: PlacementPolicy = PlacementPolicy.CONSOLIDATED

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from avance.core.components import Severity
 from avance.core.fitness import private_link_up, total, why_not_serve
 from avance.core.health import HealthScore, score
 from avance.core.licence import why_stale
@@ -20,6 +19,8 @@ from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.power import same_system
 from avance.core.replication import why_not_all_synced, why_not_synced
+from avance.core.sparing import guests_on
+from avance.core.split_brain import backup_of_all, is_split
 from avance.core.standstill import Standstill, standstill
 
 
@@ -102,7 +103,7 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     yield _answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
     yield _failover_ready(view, now)
     yield from _hands_off(view, now)
-    link = "" if private_link_up(view) else _link_fault(view)
+    link = "" if private_link_up(view) else _link_fault(view, now)
     yield _answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
 
 
@@ -112,16 +113,13 @@ def _answer(type_: str, reason: str, hindrance: str, fine: str) -> Condition:
 
 def _why_not_redundant(view: PairView, now: float) -> str:
     for node in view.nodes:
-        hindrance = why_not_serve(view, node, now) or _serious_fault(node) or _why_not_hold_all(view, node)
+        # A server that has lost a service is no full replacement for the other one; a benign fault leaves it one.
+        lost = next((fault.sentence for fault in node.faults if fault.serious), "")
+        hindrance = why_not_serve(view, node, now) or lost or _why_not_hold_all(view, node)
         if hindrance:
             return hindrance
     under_way = _incident(view)
     return f"{under_way.type} of {under_way.target} is under way" if under_way else ""
-
-
-def _serious_fault(node: NodeView) -> str:
-    """A server that has lost a service is no full replacement for the other one; a benign fault leaves it one."""
-    return next((fault.sentence for fault in node.faults if fault.severity is not Severity.BENIGN), "")
 
 
 def _why_not_hold_all(view: PairView, node: NodeView) -> str:
@@ -200,9 +198,12 @@ def fence_path(node: NodeView) -> Condition:
     return Condition("FencePath", True, "Answers", f"the BMC of {node.name} reads {reading.state}")
 
 
-def _link_fault(view: PairView) -> str:
+def _link_fault(view: PairView, now: float) -> str:
     faulty = [fault.node for node in view.nodes for fault in node.faults if fault.kind == "PrivateLink"]
-    return f"the private link is down as seen by {' and '.join(sorted(set(faulty)))}: nothing moves until it is back"
+    seen = f"the private link is down as seen by {' and '.join(sorted(set(faulty)))}: nothing moves until it is back"
+    if is_split(view, now) and backup_of_all(view) is None and all(guests_on(view, node.name) for node in view.nodes):
+        return f"{seen}; both servers run VMs, so neither is rebooted: repair the link, or empty one of them by hand"
+    return seen
 
 
 def _incident(view: PairView) -> ActionView | None:
@@ -222,7 +223,7 @@ def _node(view: PairView, node: NodeView, now: float) -> NodeReport:
 
 def _score(node: NodeView, state: str) -> HealthScore:
     """A server that is gone has no health, whatever its last conditions said."""
-    gone = {"Fencing": "is held to be dead", "Fenced": "is off"}.get(state)
+    gone = {"Fencing": "is held to be dead", "Fenced": "is off", "DeclaredDown": "is declared down"}.get(state)
     return HealthScore(0, f"0: {node.name} {gone}") if gone else score(node.faults)
 
 
@@ -230,6 +231,10 @@ def _node_state(view: PairView, node: NodeView, now: float) -> str:
     action = view.open_action(node.name)
     if action and action.type is ActionType.FENCE and action.evidence is None:
         return "Fencing"
+    if action and action.type is ActionType.REBOOT:
+        return "Rebooting"
+    if node.history.declared_down is not None:
+        return "DeclaredDown"
     if standing_evidence(view, node.name):
         return "Fenced"
     if action and action.type is ActionType.REJOIN:

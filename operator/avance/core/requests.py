@@ -10,6 +10,8 @@ from dataclasses import replace
 
 from avance.core.model import ActionType, ActionView, PairView, VmView
 
+NODE_ACTIONS = (ActionType.FENCE, ActionType.REJOIN, ActionType.REBOOT, ActionType.DECLARE_DOWN)
+
 
 def settle(action: ActionView, view: PairView) -> ActionView:
     """The action with its instance and destination filled in: the VM's present instance, the node it is not on.
@@ -31,15 +33,26 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
     """Why an action that has not begun makes no sense now, in words that say what to do; empty if it does."""
     if action.steps or action.type is ActionType.CALL_HOME:
         return ""
+    if action.type is ActionType.RESET_MTBF:
+        return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
     other = view.open_action(action.target)
     if other is not None and other.name != action.name and (other.steps or other.name < action.name):
         return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"
-    if action.type in (ActionType.FENCE, ActionType.REJOIN):
-        return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
+    if action.type in NODE_ACTIONS:
+        return _why_not_for_node(action, view)
     vm = view.vm(action.target)
     if vm is None:
         return f"there is no ProtectedVM {action.target} in pair {view.name}"
     return _why_not_for_vm(action, view, vm)
+
+
+def _why_not_for_node(action: ActionView, view: PairView) -> str:
+    node = view.node(action.target)
+    if node is None:
+        return f"{action.target} is not a node of pair {view.name}"
+    if action.type is ActionType.REJOIN and node.history.declared_down is not None:
+        return f"{node.name} is declared down: a ResetMTBF with the reason in its message lets it rejoin"
+    return ""
 
 
 def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:

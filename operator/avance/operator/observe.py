@@ -14,6 +14,7 @@ from avance.api.pair import AvancePair
 from avance.api.protected_vm import ProtectedVM
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
+from avance.core.history import NOTHING_REMEMBERED
 from avance.core.model import (
     InstanceView,
     MigrationView,
@@ -32,6 +33,7 @@ from avance.kubevirt.overlay import holds
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
+from avance.operator.history import history_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
@@ -78,10 +80,9 @@ class Observer:
         policy = policy_of(pair.spec)
         nodes = self.node_objects(pair)
         vms = tuple(self._vm(obj, nodes) for obj in self._store.members(PROTECTED_VMS, pair.metadata.name))
-        fenceable = {entry.name for entry in pair.spec.fencing.nodes}
         return PairView(
             name=pair.metadata.name,
-            nodes=tuple(self._node(pair.metadata.name, node, policy.health, fenceable) for node in nodes),
+            nodes=tuple(self._node(pair, node, policy.health) for node in nodes),
             vms=vms,
             pods=tuple(pod for vm in vms for pod in self._pods(vm.key)),
             actions=self._actions.of_pair(pair.metadata.name),
@@ -97,7 +98,7 @@ class Observer:
                 if pair["spec"]["nodeSelector"].items() <= labels:
                     yield pair["metadata"]["name"]
 
-    def _node(self, pair: str, node: Object, health: HealthPolicy, fenceable: set[str]) -> NodeView:
+    def _node(self, pair: AvancePair, node: Object, health: HealthPolicy) -> NodeView:
         name, spec, status = node["metadata"]["name"], node.get("spec", {}), node.get("status", {})
         labels, info = node["metadata"].get("labels") or {}, status.get("nodeInfo", {})
         taints = {taint["key"] for taint in spec.get("taints") or ()}
@@ -105,6 +106,7 @@ class Observer:
         lease = self._store.get(LEASES, name, NODE_LEASES)
         allocatable = status.get("allocatable", {})
         peer = conditions.get(PEER_UNREACHABLE)
+        known = next((entry for entry in pair.status.nodes if entry.name == name), None)
         return NodeView(
             name=name,
             uid=node["metadata"]["uid"],
@@ -123,8 +125,9 @@ class Observer:
             out_of_service=OUT_OF_SERVICE_TAINT in taints,
             accepts_vms=labels.get(VMS_LABEL) == "true",
             allocatable=Resources(milli_cpu_of(allocatable.get("cpu", "0")), bytes_of(allocatable.get("memory", "0"))),
-            power=self._power.get((pair, name)),
-            fence_agent=name in fenceable,
+            power=self._power.get((pair.metadata.name, name)),
+            fence_agent=any(entry.name == name for entry in pair.spec.fencing.nodes),
+            history=history_of(known) if known else NOTHING_REMEMBERED,
         )
 
     def _conditions(self, node: Object) -> Iterator[NodeCondition]:

@@ -17,6 +17,7 @@ from avance.core.intents import Intent
 from avance.core.model import ActionView, PairView
 from avance.core.plan import Plan, plan
 from avance.core.progress import Progress
+from avance.core.remember import remember
 from avance.core.report import PairReport, report
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError
@@ -133,7 +134,8 @@ class PairLoop:
             # What changed while this pair waited for its turn is part of this look.
             obj = self._store.get(AVANCE_PAIRS, self._name) or obj
             pair = self._observer.pair(obj)
-            view, now = self._observer.view(pair), self._clock.now()
+            now = self._clock.now()
+            view = remember(self._observer.view(pair), now)
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]

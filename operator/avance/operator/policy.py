@@ -7,6 +7,7 @@ from dataclasses import replace
 from avance.api import pause as api
 from avance.api.health import Health
 from avance.api.meta import bytes_of, milli_cpu_of
+from avance.api.mtbf import Mtbf
 from avance.api.pair import PairSpec
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind, Severity
 from avance.core.health import BEST
@@ -18,9 +19,11 @@ from avance.core.policy import (
     Limits,
     MigrationPolicy,
     Mode,
+    MtbfPolicy,
     PairPolicy,
     Pause,
     PlacementPolicy,
+    RebootPolicy,
     RecoveryPolicy,
     RestartPolicy,
 )
@@ -31,6 +34,7 @@ def policy_of(spec: PairSpec) -> PairPolicy:
     return PairPolicy(
         mode=Mode(spec.mode),
         health=_health(spec.health),
+        mtbf=_mtbf(spec.mtbf),
         detection=DetectionPolicy(spec.detection.lease_silence_seconds, spec.detection.peer_confirmation_seconds),
         fencing=FencingPolicy(spec.fencing.confirm_seconds, spec.fencing.check_interval_seconds),
         placement=PlacementPolicy(spec.placement.policy),
@@ -74,7 +78,27 @@ def _health(health: Health) -> HealthPolicy:
         margin=health.margin,
         dwell_seconds=health.dwell_seconds,
         minimum_stay_seconds=health.minimum_stay_seconds,
+        flap_faults=health.flap_faults,
+        flap_window_seconds=health.flap_window_seconds,
     )
+
+
+def _mtbf(mtbf: Mtbf) -> MtbfPolicy:
+    for_all = MtbfPolicy(
+        policy=RebootPolicy(mtbf.policy),
+        threshold_seconds=mtbf.threshold_seconds,
+        minimum_faults=mtbf.minimum_faults,
+        attempts=mtbf.attempts,
+        window_seconds=mtbf.window_seconds,
+        forgiveness_seconds=mtbf.forgiveness_seconds,
+        reboot_after_seconds=mtbf.reboot_after_seconds,
+    )
+    kinds = {}
+    for each in mtbf.components:
+        different = each.model_dump(exclude={"kind", "policy"}, exclude_none=True)
+        policy = for_all.policy if each.policy is None else RebootPolicy(each.policy)
+        kinds[ComponentKind(each.kind)] = replace(for_all, policy=policy, **different)
+    return replace(for_all, kinds=kinds)
 
 
 def _overridden(known: ComponentClass, severity: str | None, weight: int | None) -> ComponentClass:

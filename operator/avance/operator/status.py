@@ -11,6 +11,7 @@ from avance.core.model import FenceEvidence, NodeView, PairView
 from avance.core.report import Condition, Failover, NodeReport, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
+from avance.operator.history import history_status
 
 Object = dict[str, Any]
 
@@ -87,7 +88,7 @@ def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> O
         described["bootID"] = node.boot_id
     if node and node.system_uuid:
         described["systemUUID"] = node.system_uuid
-    return described
+    return described | (history_status(node.history, view.policy.mtbf) if node else {})
 
 
 def _fence(

@@ -49,6 +49,15 @@ def repair_part(sim: Simulation, part: str, node: str, component: str = "") -> N
     sim.world.servers[node].broken.pop((PARTS[part], component), None)
 
 
+@EVENTS.says(
+    f"{_PART}(?: (?P<component>\\S+))? of {{node}} fails until it reboots",
+    words="PART [COMPONENT] of NODE fails until it reboots",
+)
+def fail_part_until_boot(sim: Simulation, part: str, node: str, component: str = "") -> None:
+    fail_part(sim, part, node, component)
+    sim.world.servers[node].cured_by_boot.append(lambda: repair_part(sim, part, node, component))
+
+
 # ── servers ──
 
 
@@ -93,6 +102,18 @@ def private_link(sim: Simulation, how: str) -> None:
 @EVENTS.says("{node} loses its public network", "{node} has its public network (?P<back>again)")
 def public_network(sim: Simulation, node: str, back: str = "") -> None:
     sim.world.servers[node].public_link = bool(back)
+
+
+@EVENTS.says("{node} loses its public network until it reboots")
+def public_network_until_boot(sim: Simulation, node: str) -> None:
+    public_network(sim, node)
+    sim.world.servers[node].cured_by_boot.append(lambda: public_network(sim, node, "again"))
+
+
+@EVENTS.says("the private link is cut until {node} reboots")
+def private_link_until_boot(sim: Simulation, node: str) -> None:
+    private_link(sim, "cut")
+    sim.world.servers[node].cured_by_boot.append(lambda: private_link(sim, "back"))
 
 
 @EVENTS.says("{node} loses the API", "{node} reaches the API (?P<back>again)")
@@ -220,6 +241,26 @@ def ask_move(sim: Simulation, vm: str, node: str) -> None:
     _wake(sim)
 
 
+@EVENTS.says("somebody asks to reboot {node}")
+def ask_reboot(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.REBOOT, node)
+
+
+@EVENTS.says("somebody declares {node} down")
+def ask_declare_down(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.DECLARE_DOWN, node)
+
+
+@EVENTS.says("somebody resets the MTBF of {node}")
+def ask_reset_mtbf(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.RESET_MTBF, node)
+
+
+def _ask_of_node(sim: Simulation, type_: ActionType, node: str) -> None:
+    sim.records.request(type_, node, "", sim.now)
+    _wake(sim)
+
+
 def _wake(sim: Simulation) -> None:
     """A new record is seen like any other change of the API."""
     sim.api.version += 1
@@ -261,7 +302,10 @@ def _kill_at(sim: Simulation, place: str) -> None:
 
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
-    """Every fault is healed. A server without power or with a dead kernel is left to the operator, unless both are."""
+    """Every fault is healed, and a person says that both servers are to be trusted again.
+
+    A server without power or with a dead kernel is left to the operator, unless both are.
+    """
     if all(server.state in (State.OFF, State.HUNG) for server in sim.world.servers.values()):
         for name in sim.world.servers:
             sim.world.reset(name)
@@ -269,7 +313,9 @@ def mend_everything(sim: Simulation) -> None:
     for server in sim.world.servers.values():
         server.broken.clear()
         server.api_link = server.public_link = server.kubelet = server.virt_handler = True
+        server.cured_by_boot.clear()
         sim.world.mend_bmc(server.name)
+        ask_reset_mtbf(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us)
     for vm in sim.api.vms:
         sim.kubevirt.boot_again(vm)

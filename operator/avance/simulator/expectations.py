@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from avance.core.health import score
 from avance.core.model import ActionType
 from avance.simulator import invariants
 from avance.simulator.sentences import Language
@@ -108,6 +109,30 @@ def proven_off(sim: Simulation, node: str) -> bool:
 @EXPECTATIONS.says("{node} is not proven off")
 def not_proven_off(sim: Simulation, node: str) -> bool:
     return not proven_off(sim, node)
+
+
+@EXPECTATIONS.says("{node} is declared down", "{node} is (?P<no>not) declared down")
+def declared_down(sim: Simulation, node: str, no: str = "") -> bool:
+    history = sim.records.histories.get(node)
+    return bool(history and history.declared_down) is not bool(no)
+
+
+@EXPECTATIONS.says(
+    "{number} faults? of (?P<part>[A-Z]\\w+) of {node} (?:is|are) on record",
+    words="NUMBER faults of KIND of NODE are on record",
+)
+def faults_on_record(sim: Simulation, number: str, part: str, node: str) -> bool:
+    """Of all components of a kind, those that still count."""
+    history = sim.records.histories.get(node)
+    counted = [fault for each in history.components if each.kind == part for fault in each.counted] if history else []
+    return len(counted) == _count(number)
+
+
+@EXPECTATIONS.says("the score of {node} is {number}")
+def score_is(sim: Simulation, node: str, number: str) -> bool:
+    view = sim.operator.view if sim.operator else None
+    seen = view.node(node) if view else None
+    return seen is not None and score(seen.faults).value == _count(number)
 
 
 _TYPES = "(?P<type>" + "|".join(ActionType) + ")"

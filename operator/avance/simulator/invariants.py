@@ -18,7 +18,7 @@ from avance.core.effects import (
     PowerOff,
     StartVm,
 )
-from avance.core.model import ActionType, ActionView, PairView
+from avance.core.model import RECORDS_ONLY, ActionType, ActionView, PairView
 from avance.simulator.objects import Api
 from avance.simulator.operator import Operator
 from avance.simulator.records import Records
@@ -31,6 +31,7 @@ def after_each_step(world: World, records: Records) -> Iterator[str]:
     yield from one_reason_for_an_action(records)
     yield from one_action_at_a_time(records)
     yield from never_both_nodes_fenced(records)
+    yield from never_both_nodes_down(records)
 
 
 def one_running_instance(world: World) -> Iterator[str]:
@@ -53,7 +54,7 @@ def one_reason_for_an_action(records: Records) -> Iterator[str]:
 
 def one_action_at_a_time(records: Records) -> Iterator[str]:
     """Nothing has two things done to it by the operator's own decision at the same time."""
-    held = Counter(a.target for a in records.all() if a.open and a.incident and a.type is not ActionType.CALL_HOME)
+    held = Counter(a.target for a in records.all() if a.open and a.incident and a.type not in RECORDS_ONLY)
     for target, count in held.items():
         if count > 1:
             yield f"{count} actions are open on {target}"
@@ -72,6 +73,18 @@ def never_both_nodes_fenced(records: Records) -> Iterator[str]:
         yield "both servers are being fenced"
 
 
+def never_both_nodes_down(records: Records) -> Iterator[str]:
+    """At most one server is declared down by the operator's own decision, and never while the other one reboots."""
+    down = {name for name, history in records.histories.items() if history.declared_down and history.declared_down.kind}
+    rebooting = {a.target for a in records.all() if a.open and a.type is ActionType.REBOOT and a.started("PowerOff")}
+    if len(down) > 1:
+        yield "both servers are declared down"
+    if len(rebooting) > 1:
+        yield "both servers are being rebooted"
+    if down and rebooting - down:
+        yield f"{', '.join(rebooting)} is rebooted while {', '.join(down)} is declared down"
+
+
 def of_an_effect(
     world: World, api: Api, records: Records, view: PairView, action: ActionView | None, effect: Effect
 ) -> Iterator[str]:
@@ -86,6 +99,8 @@ def of_an_effect(
                 yield f"pod {name} is force-deleted while its guest runs on {node}"
         case MarkOutOfService(node) if world.guests_on(node):
             yield f"{node} is put out of service while guests run on it"
+        case PowerOff(node) if action is not None and action.type is ActionType.REBOOT:
+            yield from reboot_is_harmless(world, node)
         case PowerOff(node):
             yield from fencing_is_justified(world, view, node)
         case CreateMigration(vm=vm):
@@ -123,6 +138,15 @@ def fencing_is_justified(world: World, view: PairView, node: str) -> Iterator[st
     reporter = view.peer(node)
     if reporter is not None and reporter.hears_peer:
         yield f"{node} is switched off although {reporter.name} reports {PEER_UNREACHABLE}=False"
+
+
+def reboot_is_harmless(world: World, node: str) -> Iterator[str]:
+    """Only a server that runs no VM is rebooted by choice, and only while the other one is there."""
+    for guest in world.guests_on(node):
+        yield f"{node} is rebooted while it runs {guest.vm}"
+    peer = world.peer(node)
+    if peer.state is State.OFF and peer.killed_by_us:
+        yield f"{node} is rebooted while {peer.name} is off by our own hand"
 
 
 def private_link_is_up(view: PairView, vm: str) -> Iterator[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
+from avance.core.history import NOTHING_REMEMBERED
 from avance.core.liveness import CONTACT_SECONDS
 from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmView
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
+from avance.core.remember import remember
 from avance.simulator.objects import Instance, NodeObject, Snapshot, VmObject
 from avance.simulator.records import Records
 
@@ -24,9 +27,15 @@ class Observer:
         self._first_seen: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def view(self, seen: Snapshot, records: Records, power: Mapping[str, PowerReading], now: float) -> PairView:
-        return PairView(
+        view = PairView(
             name="pair",
-            nodes=tuple(self._node(seen.nodes[name], seen.policy, power, now) for name in sorted(seen.nodes)),
+            nodes=tuple(
+                replace(
+                    self._node(seen.nodes[name], seen.policy, power, now),
+                    history=records.histories.get(name, NOTHING_REMEMBERED),
+                )
+                for name in sorted(seen.nodes)
+            ),
             vms=tuple(self._vm(vm, seen, now) for vm in seen.vms.values()),
             pods=tuple(
                 PodView("default", pod.name, pod.uid, pod.vm, pod.instance_uid, pod.node, pod.phase, pod.unschedulable)
@@ -35,6 +44,7 @@ class Observer:
             actions=records.all(),
             policy=seen.policy,
         )
+        return remember(view, now)
 
     def _node(self, node: NodeObject, policy: PairPolicy, power: Mapping[str, PowerReading], now: float) -> NodeView:
         conditions = {type_: self._condition(node, type_, now) for type_ in node.conditions}

@@ -102,7 +102,9 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """The last node of a VM is kept in its status."""
+        """The last node of a VM is kept in its status, and what is remembered of the nodes in that of the pair."""
+        for node in view.nodes:
+            self._site.records.histories[node.name] = node.history
         for vm in view.vms:
             if vm.running and vm.node and vm.node != vm.last_node:
                 moved_at = now if vm.last_node else None

@@ -1,9 +1,10 @@
-"""The AvanceActions of a simulated pair: all that outlives an operator, written as it writes the real ones."""
+"""The AvanceActions and the memory of a simulated pair: all that outlives an operator, written as the real ones are."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.core.history import NodeHistory
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, StepView
 from avance.core.progress import Progress
@@ -12,6 +13,8 @@ from avance.core.progress import Progress
 class Records:
     def __init__(self) -> None:
         self._actions: dict[str, ActionView] = {}
+        self.histories: dict[str, NodeHistory] = {}
+        """What the pair's status remembers of each node."""
 
     def all(self) -> tuple[ActionView, ...]:
         """Oldest first."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from avance.core.components import ComponentKind
 from avance.core.model import Resources, RestartPriority
-from avance.core.policy import Mode, PairPolicy, PlacementPolicy
+from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, RebootPolicy
 from avance.simulator.events import EVENTS, happen
 from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject
@@ -28,7 +29,7 @@ TIME = re.compile(r"[\d.]+ (?:s|min)\b")
 AFTER_THE_LAST = 30.0
 """Seconds that a scenario goes on after the last time that it names, unless it says when it ends."""
 KEYS = {"shows", "table", "pair", "vms", "when", "then", "ends"}
-SETTINGS = {"mode", "placement", "health", "detection", "fencing", "recovery", "restart", "migration", "limits"}
+SETTINGS = {"mode", "placement", "health", "mtbf", "detection", "fencing", "recovery", "restart", "migration", "limits"}
 UUIDS = ("1c5f2a52-3a4e-4d8a-9b41-0d1f5f6e7a01", "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02")
 
 
@@ -247,10 +248,26 @@ def _setting(name: str, default: Any, value: Any) -> Any:
     if name == "placement":
         return PlacementPolicy(value)
     known = {each.name for each in fields(default)}
+    if name == "mtbf":
+        return _mtbf(default, value)
     for key in value:
         if key not in known:
             raise ScenarioError(f"{name} has no {key}; it has: {', '.join(sorted(known))}")
     return replace(default, **value)
+
+
+def _mtbf(default: MtbfPolicy, value: Mapping[str, Any]) -> MtbfPolicy:
+    """Settings for all kinds of components, and under the name of a kind what is different for it."""
+    kinds = {kind: settings for kind, settings in value.items() if kind in set(ComponentKind)}
+    plain = {key: setting for key, setting in value.items() if key not in kinds}
+    known = {each.name for each in fields(default)} - {"kinds"}
+    for key in plain:
+        if key not in known:
+            raise ScenarioError(f"mtbf has no {key}; it has: {', '.join(sorted(known))}, and kinds of components")
+    if "policy" in plain:
+        plain["policy"] = RebootPolicy(plain["policy"])
+    for_all = replace(default, **plain)
+    return replace(for_all, kinds={ComponentKind(kind): _mtbf(for_all, kinds[kind]) for kind in kinds})
 
 
 def _pairs(entry: Any) -> list[tuple[Any, Any]]:

@@ -65,6 +65,8 @@ class Server:
     reachable_since: float = 0.0
     """Since when its kubelet reaches the API, if it does."""
     killed_by_us: bool = False
+    cured_by_boot: list[Callable[[], None]] = field(default_factory=list)
+    """What breaks no longer once it has booted: a wedged driver, a port that hangs."""
 
     @property
     def boot_id(self) -> str:
@@ -141,6 +143,8 @@ class World:
             server.boots += 1
             server.kubelet = server.virt_handler = True
             server.killed_by_us = False
+            while server.cured_by_boot:
+                server.cured_by_boot.pop()()
             self._tell("hardware", f"{name} has power and boots")
 
     def reset(self, name: str) -> None:

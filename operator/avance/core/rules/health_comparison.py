@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from avance.core.fitness import room_on, why_not_move_to
 from avance.core.health import score
-from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, incident_id, intent
+from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, fault_incident, intent
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.replication import why_not_move
 
@@ -35,7 +35,7 @@ def _healthier(view: PairView, target: NodeView, source: NodeView) -> bool:
 def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) -> Iterator[Intent | LookAgain]:
     room = room_on(view, target)
     worst = source.faults[0]
-    incident = incident_id(worst.kind.lower(), source.name, worst.condition, worst.component, worst.since)
+    incident = fault_incident(worst)
     for vm in sorted(view.vms, key=lambda vm: (vm.priority, vm.key)):
         if not _movable(vm, source) or not vm.needs.fits_in(room) or why_not_move(view, vm, target.name):
             continue

@@ -14,6 +14,8 @@ def take_it_back(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
     for node in view.nodes:
         if not (node.closed or node.out_of_service) or _restarts_pending(view, node.name):
             continue
+        if node.history.declared_down is not None:
+            continue  # it stays out of service until somebody resets its MTBF
         fenced = standing_evidence(view, node.name) is not None
         if fenced or judge(view, node, now).life is Life.ALIVE:
             yield intent(

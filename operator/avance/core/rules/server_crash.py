@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from avance.core.intents import Intent, LookAgain, crash_incident, intent
+from avance.core.intents import SERVER_CRASH, Intent, LookAgain, crash_incident, intent
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, ActionView, PairView, VmView
 from avance.core.replication import why_not_fence, why_not_start_on
@@ -26,7 +26,7 @@ def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookA
                 view,
                 ActionType.FENCE,
                 node.name,
-                reason="ServerCrash",
+                reason=SERVER_CRASH,
                 message=f"{node.name} is held to be dead: {verdict.because}",
                 incident=crash_incident(node),
             )
@@ -47,7 +47,7 @@ def restart_its_vms_on_the_survivor(view: PairView, now: float) -> Iterator[Inte
                     view,
                     ActionType.COLD_RESTART,
                     vm.key,
-                    reason="ServerCrash",
+                    reason=SERVER_CRASH,
                     message=f"{fence.target}, the server that {vm.key} ran on, is proven off",
                     incident=fence.incident,
                     destination=survivor.name,

@@ -67,10 +67,11 @@ def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -
     if not reads_off(node):
         order = PowerOff(node.name, node.system_uuid)
         return act("PowerOff", f"the BMC of {node.name} reads {reading.state or 'nothing'}: cutting its power", order)
-    return _confirm_off(action, view, node, now)
+    return confirm_off(action, view, node, now)
 
 
-def _confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+def confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+    """Off was read once: it is proven when it is read again, with no sign of life since."""
     reading, confirming = node.power, action.step is not None and action.step.name == "ConfirmOff"
     confirm_at = (action.started("ConfirmOff") or now) + view.policy.fencing.confirm_seconds
     peer = view.peer(node.name)

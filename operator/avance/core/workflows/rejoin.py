@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from avance.core.effects import ClearOutOfService, OpenNode, PowerOff, PowerOn
 from avance.core.liveness import Life, judge, reads_off, standing_evidence
-from avance.core.model import ActionView, NodeView, PairView
+from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, fail, succeed, wait
 
@@ -42,7 +42,7 @@ def _power_on(action: ActionView, view: PairView, node: NodeView, now: float) ->
         return wait("PowerOn", f"waiting for {node.name} to boot; its BMC gives no usable answer")
     if not reads_off(node):
         return _await_boot(action, view, node, node.power.state, now)
-    if not view.policy.recovery.power_on:
+    if not view.policy.recovery.power_on and action.type is not ActionType.REBOOT:
         return wait(
             "PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)"
         )

@@ -1,0 +1,84 @@
+"""Can the pair do without a node for a while, by choice? Asked before one is rebooted or declared down.
+
+Never both: the other node has to be alive, fit, without a serious fault of its own, with room for every VM, and
+nothing is being done to it.
+"""
+
+from __future__ import annotations
+
+from avance.core.components import ComponentKind
+from avance.core.fitness import bound_for, room_on, total, why_not_move_to, why_not_serve
+from avance.core.liveness import Life, judge
+from avance.core.model import NodeView, PairView, Resources, VmView
+from avance.core.power import same_system
+
+HAND_OVER = "HandOver"
+"""The step in which an action waits until its server holds no VM any more, and the reason of the moves for it."""
+
+
+def why_not_spare(view: PairView, node: NodeView, now: float) -> str:
+    """Why the pair needs a node, in words; empty when the other one can do everything alone."""
+    peer = view.peer(node.name)
+    if peer is None:
+        return f"there is no other server than {node.name}"
+    verdict = judge(view, peer, now)
+    if verdict.life is not Life.ALIVE:
+        return verdict.because
+    unfit = why_not_serve(view, peer, now) or serious_fault(peer)
+    if unfit:
+        return unfit
+    under_way = view.open_action(peer.name)
+    if under_way is not None:
+        return f"{under_way.type} of {peer.name} is under way"
+    reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
+    if not total(vm.needs for vm in view.vms if vm.should_run).fits_in(peer.allocatable - reserve):
+        return f"{peer.name} alone cannot hold all VMs"
+    return ""
+
+
+def why_not_reboot(view: PairView, node: NodeView, now: float) -> str:
+    """Why a live node is not rebooted now, in words; empty when it may be."""
+    needed = why_not_spare(view, node, now)
+    if needed:
+        return needed
+    verdict = judge(view, node, now)
+    if verdict.life is not Life.ALIVE:
+        return verdict.because
+    reading = node.power
+    if not node.fence_agent:
+        return f"no fence agent is configured for {node.name}: add it to spec.fencing.nodes"
+    if reading is None or reading.error or not same_system(reading.system_uuid, node.system_uuid):
+        return f"the BMC of {node.name} gives no usable answer: nothing would prove it off, or switch it on again"
+    return ""
+
+
+def serious_fault(node: NodeView) -> str:
+    """A service that a node has lost, in words. The private link is no such one: it is lost to both ends alike."""
+    found = (fault for fault in node.faults if fault.serious and fault.kind is not ComponentKind.PRIVATE_LINK)
+    return next((fault.sentence for fault in found), "")
+
+
+def guests_on(view: PairView, node: str) -> tuple[VmView, ...]:
+    """VMs that are on a node, or going there."""
+    held = {pod.vm for pod in view.live_pods_on(node)}
+    return tuple(vm for vm in view.vms if node in (vm.node, bound_for(view, vm)) or vm.key in held)
+
+
+def why_not_hand_over(view: PairView, node: NodeView, now: float) -> str:
+    """Why a node's VMs cannot all go to the other one while they run, in words; empty when they can."""
+    peer = view.peer(node.name)
+    staying = [vm for vm in guests_on(view, node.name) if not (peer and bound_for(view, vm) == peer.name)]
+    if not staying or peer is None:
+        return "" if not staying else f"there is no other server than {node.name}"
+    hindrance = why_not_move_to(view, peer.name, now)
+    if hindrance:
+        return hindrance
+    for vm in staying:
+        instance = vm.instance
+        if instance is None or not vm.running or instance.paused:
+            return f"{vm.key} cannot be moved as it is now"
+        if instance.migratable is False:
+            return f"{vm.key} cannot be live-migrated: {instance.not_migratable_because}"
+    if not total(vm.needs for vm in staying).fits_in(room_on(view, peer)):
+        return f"{peer.name} has no room for the VMs of {node.name}"
+    return ""
