@@ -1,7 +1,7 @@
 """Can the pair do without a node for a while, by choice? Asked before one is rebooted or declared down.
 
 Never both: the other node has to be alive, fit, without a serious fault of its own, with room for every VM, and
-nothing is being done to it.
+nothing is being done to it. Never the only good copy of a disk.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from avance.core.fitness import bound_for, room_on, total, why_not_move_to, why_
 from avance.core.liveness import Life, judge
 from avance.core.model import NodeView, PairView, Resources, VmView
 from avance.core.power import same_system
+from avance.core.replication import only_good_copy
 
 HAND_OVER = "HandOver"
 """The step in which an action waits until its server holds no VM any more, and the reason of the moves for it."""
@@ -33,7 +34,7 @@ def why_not_spare(view: PairView, node: NodeView, now: float) -> str:
     reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
     if not total(vm.needs for vm in view.vms if vm.should_run).fits_in(peer.allocatable - reserve):
         return f"{peer.name} alone cannot hold all VMs"
-    return ""
+    return only_good_copy(view, node.name)
 
 
 def why_not_reboot(view: PairView, node: NodeView, now: float) -> str:
