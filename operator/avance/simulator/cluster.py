@@ -29,7 +29,7 @@ class Cluster:
         for server in self.world.servers.values():
             self._kubelet(server, now)
             self._virt_handler_label(server, now)
-            if server.reports:
+            if server.reports and server.detectors:
                 self._detectors(server, now)
         for node in list(self.api.nodes.values()):
             self._node_lifecycle(node, now)

@@ -13,7 +13,6 @@ from avance.simulator.live_migration import LiveMigrations
 from avance.simulator.objects import Instance, Pod, VmObject
 from avance.simulator.world import Guest, Server, World
 
-BOOT_SECONDS = 1.0
 SHUTDOWN_SECONDS = 1.0
 KILL_SECONDS = 2.0
 """How long a guest whose pod is gone runs on after its node reaches the API."""
@@ -204,7 +203,7 @@ class KubeVirt:
         guest = self._world.guest_of_pod(pod.uid)
         if guest is None:
             self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
-        elif now - guest.started_at >= BOOT_SECONDS:
+        elif now - guest.started_at >= self._world.timing.boot_of(pod.vm):
             if pod.vm in self._boot_trouble:
                 self._world.end_guest(guest, "crash")
             else:

@@ -9,8 +9,6 @@ from avance.core.model import VmPhase
 from avance.simulator.objects import Api, Migration, Pod
 from avance.simulator.world import World
 
-COPY_SECONDS = 4.0
-
 
 class Trouble(StrEnum):
     FAILS = "fails"
@@ -82,7 +80,7 @@ class LiveMigrations:
         trouble = self.trouble.get(migration.vm)
         if not alive or not self._world.private_link or guest is None or trouble is Trouble.FAILS:
             copy.ended = "broken"
-        elif trouble is not Trouble.STALLS and now - copy.began_at >= COPY_SECONDS:
+        elif trouble is not Trouble.STALLS and now - copy.began_at >= self._world.timing.copy_of(migration.vm):
             copy.ended = "moved"
             self._world.end_guest(guest, "migrated", known=True)
             self._world.start_guest(migration.vm, migration.instance_uid, migration.target_pod, target.name)

@@ -34,6 +34,8 @@ class NodeObject:
     vms_label: bool = True
     """kubevirt.io/schedulable, which virt-handler sets and every launcher pod selects on."""
     unready_since: float | None = None
+    fence_agent: bool = True
+    """A way to fence it is configured."""
 
 
 @dataclass(frozen=True, slots=True)

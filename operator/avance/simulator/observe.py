@@ -68,7 +68,7 @@ class Observer:
             accepts_vms=node.vms_label,
             allocatable=node.allocatable,
             power=power.get(node.name),
-            fence_agent=True,
+            fence_agent=node.fence_agent,
         )
 
     def _heard_at(self, node: NodeObject, now: float) -> float:

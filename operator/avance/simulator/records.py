@@ -23,6 +23,10 @@ class Records:
     def get(self, name: str) -> ActionView:
         return self._actions[name]
 
+    def adopt(self, action: ActionView) -> None:
+        """Take over what is on record elsewhere."""
+        self._actions[action.name] = action
+
     def create(self, intent: Intent, now: float) -> bool:
         """Write an intent down; False if it is on record already."""
         if intent.name in self._actions:

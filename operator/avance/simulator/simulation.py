@@ -48,8 +48,9 @@ class Simulation:
         guests: Sequence[Guest],
         policy: PairPolicy | None = None,
         lag: float = 0.25,
+        begins_at: float = EPOCH,
     ) -> None:
-        self.now = EPOCH
+        self.now = self._began_at = begins_at
         self.timeline: list[Entry] = []
         self.violations: list[str] = []
         self.world = World([server for server, _ in servers], self.tell)
@@ -62,7 +63,7 @@ class Simulation:
         self.boundary: Callable[[str], None] = lambda where: None
         self.operator: Operator | None = None
         self.operator_may_run = True
-        self._takeover_at = EPOCH
+        self._takeover_at = begins_at
         self.world.now = self.now
         for server, allocatable in servers:
             self._register(server, allocatable)
@@ -71,7 +72,7 @@ class Simulation:
 
     @property
     def elapsed(self) -> float:
-        return self.now - EPOCH
+        return self.now - self._began_at
 
     def tell(self, who: str, what: str) -> None:
         self.timeline.append(Entry(self.elapsed, who, what))

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from avance.core.power import PowerReading
+from avance.simulator.timing import Timing
 
-OFF_TAKES = 1.25
-"""Seconds from a BMC's accepting a power cut to its reading Off."""
 SLOW_ANSWER = 8.0
 HANG_TIMEOUT = 10.0
 
@@ -56,6 +55,8 @@ class Server:
     api_link: bool = True
     public_link: bool = True
     kubelet: bool = True
+    detectors: bool = True
+    """Something on it reports its own faults, and whether it hears the other server."""
     virt_handler: bool = True
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     """(condition, component) to the detail that the detector reports."""
@@ -111,6 +112,7 @@ class Guest:
 class World:
     def __init__(self, servers: list[Server], tell: Callable[[str, str], None]) -> None:
         self.servers = {server.name: server for server in servers}
+        self.timing = Timing()
         self.private_link = True
         self.ledger: list[Guest] = []
         self.now = 0.0
@@ -187,7 +189,7 @@ class World:
         if server.bmc is BmcMode.POWERING_OFF:
             server.powering_off = server.state is not State.OFF
         elif server.bmc in (BmcMode.NORMAL, BmcMode.SLOW) and server.state is not State.OFF:
-            server.off_at = server.off_at or self.now + OFF_TAKES
+            server.off_at = server.off_at or self.now + self.timing.power_off
 
     def order_on(self, name: str, system_uuid: str) -> None:
         server = self.servers[name]
