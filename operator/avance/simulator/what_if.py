@@ -99,9 +99,9 @@ class Answer:
     violations: tuple[str, ...] = field(default=())
 
     @property
-    def survived(self) -> bool:
-        """Every VM that shall run does, and none is left where it should not be."""
-        return not any(vm.because for vm in self.vms) and not self.violations
+    def blockers(self) -> tuple[str, ...]:
+        """What would keep it from being survived, in words; none if every VM runs, and where it should."""
+        return tuple(dict.fromkeys([*(f"{vm.key}: {vm.because}" for vm in self.vms if vm.because), *self.violations]))
 
 
 def ask(view: PairView, question: Question, now: float) -> Answer:
