@@ -51,8 +51,8 @@ async def test_what_is_told_of_a_power_cut_is_what_a_power_cut_shows(site: Site)
 
 async def test_what_would_block_a_failover_is_told_beforehand(site: Site) -> None:
     await site.running_vms("web")
-    await site.hardware.set_bmc_mode(PRIMARY, "refuse")
-    await site.pair_is("FailoverReady", "False")
+    await site.hardware.set_bmc_mode(PRIMARY, "unreachable")
+    await site.pair_is("FailoverReady", "False", "reached")
     status, told = await what_if(site, "--crash", PRIMARY)
     assert (status, told["survived"]) == (1, False)
     assert PRIMARY in told["blockers"][0]

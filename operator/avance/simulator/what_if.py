@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from avance.core.components import COMPONENT_CLASSES, ComponentKind
 from avance.core.model import ActionPhase, PairView, VmPhase
+from avance.core.pairing import why_no_pair
 from avance.core.phase_times import Estimate, Phase, estimate
 from avance.simulator import invariants
 from avance.simulator.events import REPORTED_BY
@@ -105,7 +106,10 @@ class Answer:
 
 
 def ask(view: PairView, question: Question, now: float) -> Answer:
-    """Play it forward. Raises ValueError, in words, for a node that the pair does not have."""
+    """Play it forward. Raises ValueError, in words, if it cannot be played."""
+    no_pair = why_no_pair(view)[1]
+    if no_pair:
+        raise ValueError(f"{view.name} is no pair that anything could be said of: {no_pair}")
     if view.node(question.node) is None:
         names = " and ".join(node.name for node in view.nodes) or "none"
         raise ValueError(f"{question.node} is no node of pair {view.name}; its nodes are {names}")
