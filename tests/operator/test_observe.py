@@ -263,3 +263,22 @@ def test_every_launcher_pod_of_a_vm_is_seen(world: World) -> None:
     source, target = view(world).pods
     assert (source.vm, source.node, source.phase, source.instance_uid) == ("shop/web", "node-a", "Running", "vmi-web")
     assert (target.node, target.unschedulable, target.final) == ("", "0/3 nodes are available", False)
+
+
+def test_a_vm_whose_spec_has_grown_needs_as_much_more(world: World) -> None:
+    world.vm()
+    world.put(PROTECTED_VMS, protected_vm(memory="6Gi", cores=3))
+    running_now = instance()
+    running_now["spec"] = {"domain": {"cpu": {"cores": 2}, "memory": {"guest": "4Gi"}}}
+    world.put(VMIS, running_now)
+    [found] = view(world).vms
+    assert found.needs == Resources(300, (4384 + 2048) * KIB**2)
+
+
+def test_admission_and_pauses_are_read_from_the_vm(world: World) -> None:
+    admitted = {"conditions": [condition("Admitted", "True") | {"reason": "AsExpected"}]}
+    pause = {"until": "2026-05-01T18:00:00Z", "reason": "by hand"}
+    found = seen_vm(world, protected_vm(status=admitted, pause=pause))
+    assert found.admitted
+    assert found.pause is not None
+    assert (found.pause.until, found.pause.reason) == (from_api("2026-05-01T18:00:00Z"), "by hand")

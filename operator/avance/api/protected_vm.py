@@ -276,8 +276,8 @@ class ProtectedVMStatus(ApiModel):
     phase: VMPhase | None = None
     """What the VM does at the moment."""
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
-    """Ready (the guest runs), Protected (it would survive the loss of its node), Migratable (it can move while it \
-runs), Synced (both nodes have its data)."""
+    """Ready (the guest runs), Admitted (either node can hold it beside the others), Protected (it would survive the \
+loss of its node), Migratable (it can move while it runs), Synced (both nodes have its data)."""
     primary: NodeName | None = None
     """Node that the VM runs on."""
     backup: NodeName | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from avance.core.capacity import room_for_vms, total
 from avance.core.components import ComponentKind
 from avance.core.liveness import judge
 from avance.core.model import NodeView, PairView, Resources, VmView
@@ -46,13 +45,8 @@ def private_link_up(view: PairView) -> bool:
 
 def room_on(view: PairView, node: NodeView) -> Resources:
     """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there."""
-    reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
     taken = total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
-    return node.allocatable - reserve - taken
-
-
-def total(needs: Iterable[Resources]) -> Resources:
-    return sum(needs, Resources())
+    return room_for_vms(view, node) - taken
 
 
 def bound_for(view: PairView, vm: VmView) -> str:

@@ -28,6 +28,11 @@ class Resources:
     def __sub__(self, other: Resources) -> Resources:
         return Resources(self.cpu_milli - other.cpu_milli, self.memory_bytes - other.memory_bytes)
 
+    def beyond(self, room: Resources) -> Resources:
+        """What of it does not fit."""
+        over = self - room
+        return Resources(max(0, over.cpu_milli), max(0, over.memory_bytes))
+
     def fits_in(self, room: Resources) -> bool:
         return self.cpu_milli <= room.cpu_milli and self.memory_bytes <= room.memory_bytes
 
@@ -175,6 +180,8 @@ class VmView:
     go, 0 if it ended in order."""
     moved_at: float | None = None
     """When it last became the guest of its present node, kept in its status."""
+    admitted: bool = False
+    """The pair has taken it on, kept in its status until its spec says that it shall not run."""
     pause: Pause | None = None
     """A person's order to begin nothing for it."""
     storage: StorageView | None = None

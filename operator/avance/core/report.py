@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from avance.core.fitness import private_link_up, total, why_not_serve
+from avance.core.capacity import why_not_admitted, why_not_hold_all
+from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.health import HealthScore, score
 from avance.core.licence import why_stale
 from avance.core.liveness import Life, judge, silent, standing_evidence
-from avance.core.model import ActionType, ActionView, NodeView, PairView, Resources, VmPhase, VmView
+from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.power import same_system
@@ -115,30 +116,11 @@ def _why_not_redundant(view: PairView, now: float) -> str:
     for node in view.nodes:
         # A server that has lost a service is no full replacement for the other one; a benign fault leaves it one.
         lost = next((fault.sentence for fault in node.faults if fault.serious), "")
-        hindrance = why_not_serve(view, node, now) or lost or _why_not_hold_all(view, node)
+        hindrance = why_not_serve(view, node, now) or lost or why_not_hold_all(view, node)
         if hindrance:
             return hindrance
     under_way = _incident(view)
     return f"{under_way.type} of {under_way.target} is under way" if under_way else ""
-
-
-def _why_not_hold_all(view: PairView, node: NodeView) -> str:
-    """N+1: either node alone has to hold every VM that shall run."""
-    limits = view.policy.limits
-    room = node.allocatable - Resources(limits.reserved_cpu_milli, limits.reserved_memory_bytes)
-    needs = total(vm.needs for vm in view.vms if vm.should_run)
-    if len(view.vms) > limits.max_vms:
-        return f"{len(view.vms)} VMs are more than limits.maxVMs, which is {limits.max_vms}"
-    if needs.fits_in(room):
-        return ""
-    return (
-        f"{node.name} alone cannot hold all VMs: they need {_gib(needs)} GiB and {needs.cpu_milli}m CPU, "
-        f"it has {_gib(room)} GiB and {room.cpu_milli}m after the reserve"
-    )
-
-
-def _gib(resources: Resources) -> str:
-    return f"{resources.memory_bytes / 1024**3:.1f}"
 
 
 def _hands_off(view: PairView, now: float) -> Iterator[Condition]:
@@ -171,7 +153,7 @@ def _unprotected(still: Standstill) -> str:
 def _failover_possible(view: PairView, now: float) -> Condition:
     for node in view.nodes:
         path = fence_path(node)
-        unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node) or why_not_all_synced(view)[1]
+        unfit = why_not_serve(view, node, now) or why_not_hold_all(view, node) or why_not_all_synced(view)[1]
         hindrance = path.message if path.holds is False else unfit
         if hindrance:
             return Condition("FailoverReady", False, "Blocked", hindrance)
@@ -267,6 +249,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
         backup=backup_of(view, vm) or next((node.name for node in view.nodes if node.name != primary), ""),
         conditions=(
             _answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
+            _admitted(view, vm),
             _protected(view, vm, now),
             _migratable(vm),
             _synced(view, vm),
@@ -301,10 +284,21 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
         return "its guest is paused" if vm.instance and vm.instance.paused else ""
     if vm.running:
         return f"{vm.node or 'its server'} is silent: whether the guest still runs cannot be told"
+    if vm.instance is None and why_not_admitted(view, vm):
+        return f"it is not started: {why_not_admitted(view, vm)}"
     action = view.open_action(vm.key)
     step = action.step if action else None
     waits = (step.message if step else "") or vm.start_blocked or why_stale(view, vm, "")
     return waits or "it has no running instance"
+
+
+def _admitted(view: PairView, vm: VmView) -> Condition:
+    """What has been admitted stays so until its spec says that it shall not run."""
+    if not vm.should_run:
+        return Condition("Admitted", None, "ShallNotRun", "its spec says running: false")
+    if any(why_no_pair(view)) and not vm.admitted:
+        return Condition("Admitted", None, *why_no_pair(view))
+    return _answer("Admitted", "NoRoom", why_not_admitted(view, vm), "either server can hold it beside the others")
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:
@@ -323,6 +317,8 @@ def _protected(view: PairView, vm: VmView, now: float) -> Condition:
 
 def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
     """Reason and sentence; both empty when nothing speaks against it."""
+    if vm.should_run and why_not_admitted(view, vm):
+        return "NotAdmitted", why_not_admitted(view, vm)
     if not vm.running:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
     if _on_silent_node(view, vm, now):
@@ -335,7 +331,7 @@ def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str
     hindrance = why_not_serve(view, peer, now)
     if hindrance:
         return "NoBackup", hindrance
-    full = _why_not_hold_all(view, peer)
+    full = why_not_hold_all(view, peer)
     return ("NoRoom", full) if full else why_not_synced(view, vm)
 
 

@@ -162,19 +162,35 @@ class Observer:
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
             moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
+            admitted=any(each.type == "Admitted" and each.status == "True" for each in pvm.status.conditions),
             pause=pause_of(pvm.spec.pause),
             start_blocked=_start_blocked(machine),
         )
 
     def _needs(self, pvm: ProtectedVM) -> Resources:
-        """What its launcher pod requests; from the pod when there is one, because an instance type hides the size."""
+        """What its launcher pod requests, or will after its next start if its spec asks for more by now.
+
+        From the pod when there is one, because an instance type hides the size.
+        """
+        guest = _guest_size(pvm.spec.cores, pvm.spec.memory)
         for pod in self._store.members(PODS, f"{pvm.metadata.namespace}/{pvm.metadata.name}"):
             requests = [container.get("resources", {}).get("requests", {}) for container in pod["spec"]["containers"]]
             if any("memory" in request for request in requests):
                 memory = sum(bytes_of(request.get("memory", "0")) for request in requests)
-                return Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
-        guest = Resources((pvm.spec.cores or 0) * CPU_PER_CORE_MILLI, bytes_of(pvm.spec.memory or "0"))
+                has = Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
+                return has + guest.beyond(self._present_size(pvm, guest))
         return guest + LAUNCHER_OVERHEAD
+
+    def _present_size(self, pvm: ProtectedVM, otherwise: Resources) -> Resources:
+        """The size of the guest that runs; `otherwise` as far as its instance does not say."""
+        vmi = self._store.get(VMIS, pvm.metadata.name, pvm.metadata.namespace or "")
+        domain = (vmi or {}).get("spec", {}).get("domain", {})
+        cores, memory = domain.get("cpu", {}).get("cores"), domain.get("memory", {}).get("guest")
+        present = _guest_size(cores, memory)
+        return Resources(
+            present.cpu_milli if cores else otherwise.cpu_milli,
+            present.memory_bytes if memory else otherwise.memory_bytes,
+        )
 
     def _instance(self, vmi: Object | None) -> InstanceView | None:
         if vmi is None:
@@ -210,6 +226,10 @@ class Observer:
                 phase=status.get("phase", ""),
                 unschedulable=_unschedulable(status),
             )
+
+
+def _guest_size(cores: int | None, memory: str | None) -> Resources:
+    return Resources((cores or 0) * CPU_PER_CORE_MILLI, bytes_of(memory or "0"))
 
 
 def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) -> Object:

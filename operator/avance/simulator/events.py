@@ -10,7 +10,7 @@ from avance.core.model import ActionType
 from avance.core.policy import Mode, Pause
 from avance.simulator.live_migration import Trouble
 from avance.simulator.operator import Killed
-from avance.simulator.sentences import Language, seconds
+from avance.simulator.sentences import Language, memory, seconds
 from avance.simulator.simulation import EPOCH, Simulation
 from avance.simulator.world import BmcMode, State
 
@@ -209,6 +209,19 @@ def pause_guest(sim: Simulation, vm: str, how: str) -> None:
 @EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")
 def set_running(sim: Simulation, vm: str, off: str = "") -> None:
     sim.api.change(sim.api.vms, vm, should_run=not off)
+
+
+@EVENTS.says("{node} (?P<how>shrinks|grows) to {size}")
+def resize_server(sim: Simulation, node: str, how: str, size: str) -> None:
+    old = sim.api.nodes[node].allocatable
+    sim.api.change(sim.api.nodes, node, allocatable=replace(old, memory_bytes=memory(size)))
+
+
+@EVENTS.says("somebody gives {vm} {size} of memory")
+def resize_vm(sim: Simulation, vm: str, size: str) -> None:
+    """Its next start takes it; what runs stays as it is."""
+    needs = sim.api.vms[vm].needs
+    sim.api.change(sim.api.vms, vm, needs=replace(needs, memory_bytes=memory(size)))
 
 
 @EVENTS.says("somebody evicts {vm}")

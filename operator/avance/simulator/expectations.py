@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from avance.core.health import score
 from avance.core.model import ActionType
+from avance.core.report import Condition, report
 from avance.simulator import invariants
 from avance.simulator.sentences import Language
 from avance.simulator.simulation import Simulation
@@ -152,6 +153,28 @@ def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: 
         and (not outcome or _turned_out(action.phase, outcome))
     ]
     return len(found) == _count(number)
+
+
+_STATUS = "(?P<status>True|False|Unknown)"
+
+
+@EXPECTATIONS.says(f"{{type}} of the pair is {_STATUS}", f"{{type}} of {{vm}} is {_STATUS}")
+def condition_is(sim: Simulation, type: str, status: str, vm: str = "") -> bool:
+    return any(str(condition.holds) == status.replace("Unknown", "None") for condition in _conditions(sim, type, vm))
+
+
+@EXPECTATIONS.says('{type} of the pair says "{words}"', '{type} of {vm} says "{words}"')
+def condition_says(sim: Simulation, type: str, words: str, vm: str = "") -> bool:
+    return any(words in condition.message for condition in _conditions(sim, type, vm))
+
+
+def _conditions(sim: Simulation, type_: str, vm: str) -> list[Condition]:
+    """As the operator would tell them now."""
+    if sim.operator is None or sim.operator.view is None:
+        return []
+    told = report(sim.operator.view, sim.now)
+    found = told.conditions if not vm else next(each.conditions for each in told.vms if each.key == vm)
+    return [condition for condition in found if condition.type == type_]
 
 
 @EXPECTATIONS.says("{number} migrations ran at the same time")

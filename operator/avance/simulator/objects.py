@@ -52,6 +52,7 @@ class VmObject:
     prefers: str = ""
     last_node: str = ""
     moved_at: float | None = None
+    admitted: bool = False
     pause: Pause | None = None
     start_asked: bool = False
     """KubeVirt has accepted a start and not carried it out yet."""

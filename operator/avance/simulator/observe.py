@@ -110,6 +110,7 @@ class Observer:
             ),
             last_node=vm.last_node,
             moved_at=vm.moved_at,
+            admitted=vm.admitted,
             pause=vm.pause,
         )
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from avance.core.capacity import why_not_admitted
 from avance.core.effects import (
     ApplyVm,
     ClearOutOfService,
@@ -102,10 +103,12 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """The last node of a VM is kept in its status, and what is remembered of the nodes in that of the pair."""
+        """Where a VM ran last and that it was admitted is kept in its status, what is known of the nodes in the pair's."""
         for node in view.nodes:
             self._site.records.histories[node.name] = node.history
         for vm in view.vms:
+            taken_on = vm.should_run and not why_not_admitted(view, vm)
+            self._site.api.change(self._site.api.vms, vm.key, admitted=taken_on)
             if vm.running and vm.node and vm.node != vm.last_node:
                 moved_at = now if vm.last_node else None
                 self._site.api.change(self._site.api.vms, vm.key, last_node=vm.node, moved_at=moved_at)

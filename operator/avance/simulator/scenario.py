@@ -19,12 +19,11 @@ from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, Re
 from avance.simulator.events import EVENTS, happen
 from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject
-from avance.simulator.sentences import NotUnderstood, seconds
+from avance.simulator.sentences import NotUnderstood, memory, seconds
 from avance.simulator.simulation import TICK, Entry, Guest, Simulation
 from avance.simulator.table import Place, TableError, place
 from avance.simulator.world import Server
 
-GIB = 1024**3
 TIME = re.compile(r"[\d.]+ (?:s|min)\b")
 AFTER_THE_LAST = 30.0
 """Seconds that a scenario goes on after the last time that it names, unless it says when it ends."""
@@ -155,7 +154,7 @@ def _servers(entries: Any) -> Iterator[tuple[str, Resources, float]]:
     if len(entries) != len(UUIDS):
         raise ScenarioError("a pair has two servers")
     for entry in entries:
-        resources = Resources(int(entry.get("cores", 16)) * 1000, _bytes(entry.get("memory", "64Gi")))
+        resources = Resources(int(entry.get("cores", 16)) * 1000, memory(str(entry.get("memory", "64Gi"))))
         yield entry["name"], resources, _seconds(entry.get("boots in", "30 s"))
 
 
@@ -174,7 +173,7 @@ def _guests(entries: Any, servers: list[str]) -> Iterator[Guest]:
         vm = VmObject(
             "default",
             entry["name"],
-            Resources(int(entry.get("cores", 1)) * 100, _bytes(entry.get("memory", "4Gi"))),
+            Resources(int(entry.get("cores", 1)) * 100, memory(str(entry.get("memory", "4Gi")))),
             should_run=bool(entry.get("running", True)),
             priority=RestartPriority[priority],
             preferred_node=entry.get("prefers", ""),
@@ -286,9 +285,3 @@ def _list(value: Any) -> list[str]:
 
 def _seconds(value: Any) -> float:
     return seconds(str(value))
-
-
-def _bytes(text: str) -> int:
-    if not re.fullmatch(r"\d+Gi", str(text)):
-        raise ScenarioError(f"'{text}' is no amount of memory: write 4Gi")
-    return int(str(text)[:-2]) * GIB

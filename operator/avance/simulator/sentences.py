@@ -18,6 +18,7 @@ GAPS = {
     "type": r"(?P<type>[A-Z]\w+)",
     "number": r"(?P<number>no|\d+(?:\.\d+)?)",
     "time": r"(?P<time>\d+(?:\.\d+)? (?:s|min))",
+    "size": r"(?P<size>\d+Gi)",
     "words": r"(?P<words>.+)",
 }
 
@@ -78,6 +79,13 @@ def seconds(text: str) -> float:
     if not match:
         raise NotUnderstood(f"'{text}' is no time: write 30 s or 5 min")
     return float(match.group(1)) * (60 if match.group(2) == "min" else 1)
+
+
+def memory(text: str) -> int:
+    """`4Gi` in bytes; raises NotUnderstood."""
+    if not re.fullmatch(r"\d+Gi", text):
+        raise NotUnderstood(f"'{text}' is no amount of memory: write 4Gi")
+    return int(text[:-2]) * 1024**3
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

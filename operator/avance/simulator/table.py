@@ -152,6 +152,8 @@ def place(value: Any) -> Place:
     """`{fault: server crash, on: primary, rules: [tiers]}` as a Place; raises TableError."""
     if value is None:
         return Place()
+    if isinstance(value, dict) and True in value:
+        value = {"on" if key is True else key: entry for key, entry in value.items()}  # what YAML makes of a bare `on`
     if not isinstance(value, dict) or value.keys() - {"fault", "on", "rules"}:
         raise TableError("`table` is written {fault: server crash, on: primary, rules: [tiers]}; each may be left out")
     fault, rules = str(value.get("fault", "")), value.get("rules") or []

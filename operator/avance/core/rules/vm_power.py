@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avance.core.capacity import why_not_admitted
 from avance.core.intents import Intent, LookAgain, incident_id, intent, last_failure
 from avance.core.licence import why_not_start
 from avance.core.model import ActionType, PairView
@@ -14,7 +15,8 @@ RETRY_SECONDS = 30.0
 
 
 def start_what_shall_run(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """A VM without an instance is started where it fits, unless something may still run it.
+    """A VM without an instance is started where it fits, unless something may still run it
+    or the pair has not the room to take it on (N+1).
 
     One a pass, highest tier first: the next pass counts it when it looks for room for the next one.
     """
@@ -25,7 +27,7 @@ def start_what_shall_run(view: PairView, now: float) -> Iterator[Intent | LookAg
         if now < due:
             yield LookAgain(due)
             continue
-        if why_not_start(view, vm, now):
+        if why_not_admitted(view, vm) or why_not_start(view, vm, now):
             continue
         node = choose_node(view, vm, now)
         if node:
