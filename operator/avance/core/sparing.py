@@ -6,8 +6,9 @@ nothing is being done to it. Never the only good copy of a disk.
 
 from __future__ import annotations
 
+from avance.core.capacity import total
 from avance.core.components import ComponentKind
-from avance.core.fitness import bound_for, room_on, total, why_not_move_to, why_not_serve
+from avance.core.fitness import bound_for, room_on, why_not_move_to, why_not_serve
 from avance.core.liveness import Life, judge
 from avance.core.model import NodeView, PairView, Resources, VmView
 from avance.core.power import same_system

@@ -103,7 +103,7 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """Where a VM ran last and that it was admitted is kept in its status, what is known of the nodes in the pair's."""
+        """Statuses keep where a VM ran last and that it was admitted, and what is remembered of the nodes."""
         for node in view.nodes:
             self._site.records.histories[node.name] = node.history
         for vm in view.vms:
