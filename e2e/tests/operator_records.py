@@ -1,5 +1,6 @@
 """What a user of the product applies to a lab, and what can be read there: objects, metrics, what physically ran."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,11 +83,15 @@ class Records:
 
     # What the user applies
 
-    async def apply_pair(self, **changes: Any) -> None:
-        """The pair of the two nodes, its waits shortened; `changes` are merged into the spec."""
-        bmcs = self.lab.hardware.bmcs
+    async def apply_pair(self, bmc_addresses: Mapping[str, str] | None = None, **changes: Any) -> None:
+        """The pair of the two nodes, its waits shortened; `changes` are merged into the spec.
+
+        `bmc_addresses`: by node, where the BMCs are to be reached if not where they are.
+        """
+        addresses = bmc_addresses or {node: bmc.url for node, bmc in self.lab.hardware.bmcs.items()}
         fencing = [
-            {"name": node, "address": bmc.url, "credentialsSecretName": f"bmc-{node}"} for node, bmc in bmcs.items()
+            {"name": node, "address": address, "credentialsSecretName": f"bmc-{node}"}
+            for node, address in addresses.items()
         ]
         spec = {
             "nodeSelector": {"avance.dev/pair": "demo"},

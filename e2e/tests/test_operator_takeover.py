@@ -18,46 +18,6 @@ LEASE_SECONDS = 6
 EXIT_LOST = 3
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        ("Fence/Close", "Fence/ConfirmOff", "ColdRestart/WaitTurn", "Rejoin/AwaitBoot"),
-        ("Fence/PowerOff", "Fence/Release", "ColdRestart/Start"),
-    ],
-    ids=", ".join,
-)
-async def test_operator_killed_at_these_steps_of_a_failover(site: Site, steps: tuple[str, ...]) -> None:
-    """Killed at any point it is replaced by another that continues from what is recorded; the failover is done once."""
-    await site.running_vms("high", restartPriority="High")
-    await site.running_vms("low", restartPriority="Low")
-    first_epoch = await epoch(site)
-    await site.hardware.crash(PRIMARY)
-    for action_and_step in steps:
-        kind, step = action_and_step.split("/")
-        await site.kill_operator_at(kind, step)
-        await site.operator("start")
-    await site.vms_run_on(BACKUP, within=60)
-    await site.action("Rejoin", PRIMARY, within=60)
-    await failover_was_done_once(site, "high", "low")
-    assert await epoch(site) == first_epoch + len(steps)
-
-
-async def test_operator_killed_in_the_middle_of_a_graceful_failover(site: Site) -> None:
-    """One migration object, one instance: the successor sees the move end."""
-    await site.running_vms("web")
-    site.faults.set_migrations("stall")
-    await site.hardware.fail_component(PRIMARY, "PowerSupply", "psu1")
-    killed = await site.kill_operator_at("Migrate", "Copy")
-    site.faults.set_migrations("normal")
-    await site.operator("start")
-    await site.vms_run_on(BACKUP)
-    move = await site.action("Migrate", "web")
-    assert move.name == killed.name
-    assert len(await site.migrations()) == len(await site.actions("Migrate")) == 1
-    assert len(await site.actions("CallHome")) == 1
-    assert len({run["vmi_uid"] for run in site.runs("web")}) == 1
-
-
 async def test_standby_operator_finishes_the_fence_of_a_dead_leader(site: Site, standby: int) -> None:
     """One leads by a Lease; its takeover takes about 6 s."""
     await site.running_vms("web", "db")

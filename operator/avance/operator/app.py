@@ -37,6 +37,8 @@ EXIT_LOST = 3
 """Exit status of a leader that was replaced, or that could not renew its Lease in time."""
 RELEASE_SECONDS = 8.0
 """Within which a leader that was told to stop gives up its Lease: the rest of its promise, and one request."""
+ORDERLY_END_SECONDS = 10.0
+"""Within which the rest of the process ends when one part of it has."""
 DEAF_SECONDS = 60.0
 """Node Leases change every 10 s a node: a watch that has shown none for this long is broken."""
 
@@ -79,8 +81,9 @@ class Operator:
         try:
             done, _ = await asyncio.wait({watching, leading}, return_when=asyncio.FIRST_COMPLETED)
             self._stop.set()
-            if watching in done and not leading.done():
-                await asyncio.wait({leading}, timeout=10)
+            if not (leading in done and isinstance(_error(leading), LeadershipLost)):
+                # kopf closes its connections only if it may come to its end.
+                await asyncio.wait({watching, leading}, timeout=ORDERLY_END_SECONDS)
             return _exit_status(watching, leading)
         finally:
             for task in (watching, leading, obeying):
@@ -172,14 +175,18 @@ async def serve_while_leading(serve: Coroutine[Any, Any, None], lease: LeaderLea
             task.cancel()
         await asyncio.wait({serving, holding}, timeout=5)
     for task in (holding, serving):
-        error = task.exception() if task.done() and not task.cancelled() else None
+        error = _error(task)
         if error is not None and not (task is serving and stop.is_set() and isinstance(error, LeadershipLost)):
             raise error
 
 
+def _error(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
+
+
 def _exit_status(watching: asyncio.Task[None], leading: asyncio.Task[None]) -> int:
     for task in (leading, watching):
-        error = task.exception() if task.done() and not task.cancelled() else None
+        error = _error(task)
         if isinstance(error, LeadershipLost):
             log.error("leadership lost, ending: %s", error)
             # At once, whatever else is under way: somebody else may lead already.
