@@ -18,6 +18,7 @@ from avance.operator.metrics import Metrics
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.power import PowerWatch
+from avance.operator.surroundings import SurroundingsWatch
 from tests.kubevirt.recorder import Recorder, recording
 from tests.operator.objects import NOTED, PAIR, World, condition, lease, metadata, node, pair
 
@@ -59,6 +60,7 @@ class Bench:
             clock=clock,
             leadership=self.leadership,
             pacing=Pacing(),
+            surroundings=SurroundingsWatch(store, clock),
         )
 
     def failed_passes(self) -> float:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from avance.api import AvancePair, ProtectedVM
+from avance.core.condition import Condition
 from avance.core.model import ActionPhase, ActionType
-from avance.core.report import Condition, Failover, VmReport, report
+from avance.core.report import Failover, VmReport, report
 from avance.operator.clock import to_api
 from avance.operator.status import conditions, pair_status, vm_status
 from tests.core.views import NOW, action, fault, node, pair, reads, running

@@ -23,10 +23,19 @@ ActionType = Literal[
     "Reboot",
     "DeclareDown",
     "ResetMTBF",
+    "AttestOff",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
-NODE_ACTIONS: tuple[ActionType, ...] = ("Fence", "Rejoin", "CallHome", "Reboot", "DeclareDown", "ResetMTBF")
+NODE_ACTIONS: tuple[ActionType, ...] = (
+    "Fence",
+    "Rejoin",
+    "CallHome",
+    "Reboot",
+    "DeclareDown",
+    "ResetMTBF",
+    "AttestOff",
+)
 VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
 
@@ -73,6 +82,16 @@ class ActionSpec(ApiModel):
             "self.type != 'ResetMTBF' || (has(self.requestedBy) && has(self.message) && size(self.message) > 0)",
             "a person trusts the node again: give requestedBy, and say in message why (the part was replaced, say)",
         ),
+        Rule(
+            "self.type != 'AttestOff' || "
+            "(has(self.message) && self.message.size() >= 10 && self.message.contains(self.target.name))",
+            "attesting that a node is off restarts its VMs elsewhere: say in message, in 10 characters or more, what "
+            "you have seen, and name the node in it",
+        ),
+        Rule(
+            "self.type != 'AttestOff' || (has(self.requestedBy) && self.requestedBy != '')",
+            "somebody has to stand for it: set requestedBy to your user name",
+        ),
     )
 
     pair_ref: PairRef
@@ -80,8 +99,9 @@ class ActionSpec(ApiModel):
     type: ActionType
     """What is done. Start, Stop, Migrate, Restart and ColdRestart are done to a VM; Fence (power off and prove it), \
 Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot (empty a live node, power it off and \
-on), DeclareDown (take a node out of service until its MTBF is reset) and ResetMTBF (trust a node again: its faults \
-count no more; needs requestedBy and a message) to a node."""
+on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF (trust a node again: its faults \
+count no more; needs requestedBy and a message) and AttestOff (a person says that a node is off, where nothing else \
+can prove it; needs requestedBy and a message that names the node) to a node."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None

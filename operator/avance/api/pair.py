@@ -14,6 +14,7 @@ from avance.api.base import (
     Rule,
     column_of_condition,
 )
+from avance.api.fence_node import FenceNode
 from avance.api.health import ComponentKind, Health, Severity
 from avance.api.meta import (
     Condition,
@@ -57,52 +58,11 @@ class Detection(ApiModel):
     """How long a node's Lease must have gone without renewal. A healthy kubelet renews it every 10 s."""
     peer_confirmation_seconds: Annotated[int, Field(ge=1, le=60)] = 2
     """How long the other node must have reported that it reaches its peer no more."""
-
-
-class FenceNode(ApiModel):
-    """How one node is powered off and on: through its management controller (BMC)."""
-
-    name: NodeName
-    """Name of the node."""
-    agent: Literal["redfish"] = "redfish"
-    """The protocol that the management controller speaks."""
-    address: Annotated[
-        str,
-        Field(min_length=1, max_length=253),
-        Rule(
-            "self.startsWith('https://')",
-            "write https://<host> or https://<host>:<port>: passwords are never sent over http",
-        ),
-        Rule(
-            "!self.startsWith('https://') || (isURL(self) && url(self).getHostname() != '')",
-            "this is no address: write https://<host> or https://<host>:<port>",
-        ),
-        Rule(
-            "!isURL(self) || (url(self).getEscapedPath() in ['', '/'] && !self.matches('[?#]'))",
-            "leave the path out of the address and write it to systemPath",
-        ),
-        Rule(
-            "!self.contains('@')",
-            "leave user and password out of the address: they belong in the Secret of credentialsSecretName",
-        ),
-    ]
-    """Address of the management controller: https://<host> or https://<host>:<port>."""
-    system_path: (
-        Annotated[
-            str,
-            Field(max_length=253),
-            Rule(
-                "self.matches('^/redfish/v1/Systems/[^/?#]+/?$')",
-                "write the path of one system, for example /redfish/v1/Systems/1",
-            ),
-        ]
-        | None
-    ) = None
-    """Path of the node's system, for example /redfish/v1/Systems/1; needed when the controller governs several."""
-    credentials_secret_name: ObjectName
-    """Secret in the operator's namespace with the keys username and password, and ca.crt for a private authority."""
-    verify_tls: bool = Field(default=True)
-    """Whether the certificate of the management controller is verified. Leave it on wherever you can."""
+    quiet_seconds: Annotated[int, Field(ge=0, le=60)] = 5
+    """For how long an operator that has just taken over begins no fence. What its predecessor has begun goes on."""
+    storm_cooldown_seconds: Annotated[int, Field(ge=0, le=600)] = 30
+    """When both nodes, several nodes of the cluster or the API itself look bad, nothing new is begun; so long after \
+that has passed, neither."""
 
 
 class Fencing(ApiModel):
@@ -112,9 +72,19 @@ class Fencing(ApiModel):
         ListOf[FenceNode],
         Field(max_length=2),
         Rule(
-            "self.all(a, self.all(b, a.name == b.name || a.address != b.address || "
-            "(has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
+            "self.all(a, self.all(b, a.name == b.name || !has(a.address) || !has(b.address) || "
+            "a.address != b.address || (has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
             "both nodes name one machine: give each its own address, or its own systemPath of a shared one",
+        ),
+        Rule(
+            "self.all(a, self.all(b, a.name == b.name || a.agent != b.agent || !has(a.parameters) || "
+            "!has(b.parameters) || a.parameters != b.parameters))",
+            "both nodes name one machine: the parameters of their fence agents must differ",
+        ),
+        Rule(
+            "self.all(a, self.all(b, a.name == b.name || !has(a.systemUUID) || !has(b.systemUUID) || "
+            "a.systemUUID != b.systemUUID))",
+            "both nodes name one machine: give each its own systemUUID",
         ),
         MapBy("name"),
     ] = ()
@@ -123,6 +93,8 @@ class Fencing(ApiModel):
     """How long one request to a management controller may take."""
     confirm_seconds: Annotated[int, Field(ge=1, le=60)] = 1
     """Off is believed when it is read twice, at least this long apart."""
+    attestation_seconds: Annotated[int, Field(ge=60, le=86400)] = 600
+    """How long the word of a person that a node is off (AttestOff) may be used."""
     check_interval_seconds: Annotated[int, Field(ge=10, le=3600)] = 60
     """How often each management controller is asked for its state: a broken one must be known before it is needed."""
 
@@ -256,6 +228,8 @@ class FencePath(ApiModel):
     """Healthy: the management controller answered, and it is the right one."""
     checked_at: Time | None = None
     """When it was asked last."""
+    lied_at: Time | None = None
+    """When it read Off while the node was alive; it is not believed until it has read On."""
     message: Message = ""
     """What it answered, or why it did not, and what to do."""
 
@@ -335,7 +309,9 @@ class PairStatus(ApiModel):
     """The generation of the spec that this status is about."""
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (two nodes found, the spec is followed), Redundant (either node can hold every VM), FailoverReady (a \
-crash now would be survived without a person), PrivateLinkHealthy."""
+crash now would be survived without a person), PrivateLinkHealthy, FencingClear (no dead node waits in vain for the \
+proof that it is off), SolePowerAuthority (no other controller is seen that switches a node's power), Calm (no storm: \
+new actions may begin)."""
     primary: NodeName | None = None
     """The node that holds more of the pair's VMs."""
     scores: Annotated[str, Field(max_length=600)] = ""

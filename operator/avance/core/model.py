@@ -75,6 +75,12 @@ class NodeView:
     """A way to fence it is configured."""
     history: NodeHistory = NOTHING_REMEMBERED
     """What is remembered of it: read from the pair's status, brought up to date by `remember`."""
+    bmc_lied: bool = False
+    """Its BMC has read `Off` while it was alive, and has not read `On` since: kept in the pair's status."""
+    shutting_down: bool = False
+    """The last word of its kubelet was that the node is shutting down in order."""
+    other_authorities: tuple[str, ...] = ()
+    """Marks on it of other controllers that switch its power."""
 
 
 class VmPhase(StrEnum):
@@ -135,6 +141,8 @@ class PodView:
     phase: str
     unschedulable: str = ""
     """The scheduler's message when no node takes it."""
+    ended_by_kubelet: bool = False
+    """Its own kubelet has reported that every container of it has ended; others can set its phase too."""
 
     @property
     def final(self) -> bool:
@@ -217,9 +225,10 @@ class ActionType(StrEnum):
     REBOOT = "Reboot"
     DECLARE_DOWN = "DeclareDown"
     RESET_MTBF = "ResetMTBF"
+    ATTEST_OFF = "AttestOff"
 
 
-RECORDS_ONLY = frozenset({ActionType.CALL_HOME, ActionType.RESET_MTBF})
+RECORDS_ONLY = frozenset({ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF})
 """Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
 
@@ -237,11 +246,14 @@ class ActionPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FenceEvidence:
-    """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere."""
+    """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere.
+
+    Of an AttestOff it is only what a person says; it proves something once a Fence has taken it over.
+    """
 
     node: str
     source: str
-    """The BMC that was asked."""
+    """The BMC that was asked, the kubelet that took its leave, or the person who attests it."""
     system_uuid: str
     boot_id: str
     """The life of the node that ended; another boot id is another life."""
@@ -287,6 +299,7 @@ class ActionView:
     evidence: FenceEvidence | None = None
     finished_at: float | None = None
     result: str = ""
+    requested_by: str = ""
 
     @property
     def open(self) -> bool:
@@ -303,6 +316,22 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How the cluster around a pair, and this operator in it, are doing."""
+
+    in_charge_since: float = 0.0
+    """When this operator began to lead."""
+    other_nodes: int = 0
+    """Nodes of the cluster outside the pair."""
+    silent_nodes: int = 0
+    """How many of these have renewed no Lease for as long as makes a node of a pair suspect."""
+    writes_fail_since: float | None = None
+    """Since when the API server has answered none of this operator's writes; None while it does."""
+    storm_seen_at: float | None = None
+    """When a storm was last seen; None if none was."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairView:
     """Everything that the rules may know of one pair at one moment."""
 
@@ -315,6 +344,7 @@ class PairView:
     policy: PairPolicy = field(default_factory=PairPolicy)
     rivals: tuple[str, ...] = ()
     """Other pairs whose selectors match a node of this one."""
+    surroundings: Surroundings = Surroundings()
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from avance.core.effects import ApplyVm
+from avance.core.fence_path import FAILED_PATH_SECONDS, pause_between_looks
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
 from avance.core.model import RECORDS_ONLY, ActionView, NodeView, PairView, VmView
@@ -18,15 +19,10 @@ from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
 from avance.core.progress import Progress, cancel
 from avance.core.requests import settle, why_not_take_up
+from avance.core.restraint import why_not_begin
 from avance.core.rules import RULES
 from avance.core.standstill import ends, held, may_begin, standstill
 from avance.core.workflows import WORKFLOWS
-
-CLOSE_LOOK_SECONDS = 0.5
-"""How often the BMC of a node is read whose power state decides something."""
-
-FAILED_PATH_SECONDS = 10.0
-"""How often a BMC is tried that gives no usable answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,10 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
             if isinstance(answer, LookAgain):
                 later.append(answer.at)
                 continue
+            restraint = why_not_begin(view, answer.type, now)
+            if restraint is not None:
+                later += [restraint.until] if restraint.until is not None else []
+                continue
             report = answer.type in RECORDS_ONLY
             if report:
                 chosen.setdefault((answer.name, report), answer)
@@ -112,7 +112,7 @@ def _power_checks(view: PairView, now: float) -> dict[str, float]:
 
 def _power_check(view: PairView, node: NodeView, now: float) -> float:
     if _power_matters(view, node.name, now):
-        return CLOSE_LOOK_SECONDS
+        return pause_between_looks(view.open_action(node.name), now)
     at_leisure = view.policy.fencing.check_interval_seconds
     # A path that failed is somebody's work in progress: that it is mended should show soon.
     return min(at_leisure, FAILED_PATH_SECONDS) if node.power is not None and node.power.error else at_leisure

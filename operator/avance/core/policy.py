@@ -100,6 +100,10 @@ class DetectionPolicy:
     """Kubelets renew their Lease every 10 s; silence beyond this is the first opinion that a node is dead."""
     peer_confirmation_seconds: float = 2.0
     """How long the survivor must have reported the peer unreachable before its report counts."""
+    quiet_seconds: float = 5.0
+    """After this operator has begun to lead it begins no fence for so long."""
+    storm_cooldown_seconds: float = 30.0
+    """Once a storm has passed, nothing that it held back is begun for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class FencingPolicy:
     """`Off` must be read a second time at least this long after the first."""
     check_interval_seconds: float = 60.0
     """How often the fence path of a healthy node is tried."""
+    attestation_seconds: float = 600.0
+    """How long a person's word that a node is off may be used."""
 
 
 @dataclass(frozen=True, slots=True)

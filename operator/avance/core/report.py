@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avance.core.capacity import why_not_admitted, why_not_hold_all
+from avance.core.condition import Condition, answer
+from avance.core.fence_path import unproven_since
+from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.health import HealthScore, score
 from avance.core.licence import why_stale
@@ -18,20 +21,10 @@ from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
-from avance.core.power import same_system
 from avance.core.replication import why_not_all_synced, why_not_synced
 from avance.core.sparing import guests_on
 from avance.core.split_brain import backup_of_all, is_split
 from avance.core.standstill import Standstill, standstill
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    type: str
-    holds: bool | None
-    """None when it cannot be told."""
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,10 @@ class NodeReport:
     state: str
     score: HealthScore
     fence_path: Condition
+    bmc_lied: bool
+    """Its BMC is not believed until it has read `On`; to be remembered."""
+    unproven_seconds: float
+    """How long a server that is held to be dead has been waiting for the proof; 0 if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +98,12 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     hindrance = _why_not_redundant(view, now)
     out_of_sync = ("", "") if hindrance else why_not_all_synced(view)
     reason = out_of_sync[0] or "NotRedundant"
-    yield _answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
+    yield answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
     yield _failover_ready(view, now)
     yield from _hands_off(view, now)
     link = "" if private_link_up(view) else _link_fault(view, now)
-    yield _answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
-
-
-def _answer(type_: str, reason: str, hindrance: str, fine: str) -> Condition:
-    return Condition(type_, not hindrance, reason if hindrance else "AsExpected", hindrance or fine)
+    yield answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
+    yield from fencing_conditions(view, now)
 
 
 def _why_not_redundant(view: PairView, now: float) -> str:
@@ -164,22 +158,6 @@ def _failover_possible(view: PairView, now: float) -> Condition:
     return Condition("FailoverReady", True, "AsExpected", "a crash now would be survived")
 
 
-def fence_path(node: NodeView) -> Condition:
-    """Could this node be fenced now? Tried all the time, because a dead fence path shows itself too late."""
-    reading = node.power
-    if not node.fence_agent:
-        message = f"no fence agent is configured for {node.name}: add it to spec.fencing.nodes"
-        return Condition("FencePath", False, "NotConfigured", message)
-    if reading is None:
-        return Condition("FencePath", None, "NotTriedYet", f"the BMC of {node.name} has not been asked yet")
-    if reading.error:
-        return Condition("FencePath", False, "Unreadable", f"the BMC of {node.name}: {reading.error}")
-    if not same_system(reading.system_uuid, node.system_uuid):
-        message = f"the BMC at {reading.source} belongs to another server than {node.name}: correct its address"
-        return Condition("FencePath", False, "WrongServer", message)
-    return Condition("FencePath", True, "Answers", f"the BMC of {node.name} reads {reading.state}")
-
-
 def _link_fault(view: PairView, now: float) -> str:
     faulty = [fault.node for node in view.nodes for fault in node.faults if fault.kind == "PrivateLink"]
     seen = f"the private link is down as seen by {' and '.join(sorted(set(faulty)))}: nothing moves until it is back"
@@ -190,7 +168,7 @@ def _link_fault(view: PairView, now: float) -> str:
 
 def _incident(view: PairView) -> ActionView | None:
     """What is being done about a server; else what is being done about a VM. Starting and stopping are no incidents."""
-    ordinary = (ActionType.CALL_HOME, ActionType.START, ActionType.STOP)
+    ordinary = (ActionType.CALL_HOME, ActionType.ATTEST_OFF, ActionType.START, ActionType.STOP)
     under_way = [action for action in view.actions if action.open and action.type not in ordinary]
     return max(under_way, key=lambda action: (view.node(action.target) is not None, action.created_at), default=None)
 
@@ -200,7 +178,9 @@ def _incident(view: PairView) -> ActionView | None:
 
 def _node(view: PairView, node: NodeView, now: float) -> NodeReport:
     state = _node_state(view, node, now)
-    return NodeReport(node.name, state, _score(node, state), fence_path(node))
+    since = unproven_since(view, node.name)
+    waited = 0.0 if since is None else now - since
+    return NodeReport(node.name, state, _score(node, state), fence_path(node), bmc_lied(node), waited)
 
 
 def _score(node: NodeView, state: str) -> HealthScore:
@@ -248,7 +228,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
         primary=primary,
         backup=backup_of(view, vm) or next((node.name for node in view.nodes if node.name != primary), ""),
         conditions=(
-            _answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
+            answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
             _admitted(view, vm),
             _protected(view, vm, now),
             _migratable(vm),
@@ -298,7 +278,7 @@ def _admitted(view: PairView, vm: VmView) -> Condition:
         return Condition("Admitted", None, "ShallNotRun", "its spec says running: false")
     if any(why_no_pair(view)) and not vm.admitted:
         return Condition("Admitted", None, *why_no_pair(view))
-    return _answer("Admitted", "NoRoom", why_not_admitted(view, vm), "either server can hold it beside the others")
+    return answer("Admitted", "NoRoom", why_not_admitted(view, vm), "either server can hold it beside the others")
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:

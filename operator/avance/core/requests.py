@@ -11,6 +11,8 @@ from dataclasses import replace
 from avance.core.model import ActionType, ActionView, PairView, VmView
 
 NODE_ACTIONS = (ActionType.FENCE, ActionType.REJOIN, ActionType.REBOOT, ActionType.DECLARE_DOWN)
+ATTESTATION_LENGTH = 10
+"""Characters that a person has to type, at least, to attest that a server is off."""
 
 
 def settle(action: ActionView, view: PairView) -> ActionView:
@@ -35,6 +37,8 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
         return ""
     if action.type is ActionType.RESET_MTBF:
         return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
+    if action.type is ActionType.ATTEST_OFF:
+        return _why_not_attest(action, view)
     other = view.open_action(action.target)
     if other is not None and other.name != action.name and (other.steps or other.name < action.name):
         return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"
@@ -53,6 +57,15 @@ def _why_not_for_node(action: ActionView, view: PairView) -> str:
     if action.type is ActionType.REJOIN and node.history.declared_down is not None:
         return f"{node.name} is declared down: a ResetMTBF with the reason in its message lets it rejoin"
     return ""
+
+
+def _why_not_attest(action: ActionView, view: PairView) -> str:
+    if view.node(action.target) is None:
+        return f"{action.target} is not a node of pair {view.name}"
+    if not action.requested_by:
+        return "nobody stands for it: name yourself in requestedBy"
+    named = action.target in action.message and len(action.message) >= ATTESTATION_LENGTH
+    return "" if named else f"say in the message what you have seen, and name {action.target} in it"
 
 
 def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:

@@ -72,6 +72,7 @@ class ActionLog:
             else None,
             finished_at=status.finished_at.timestamp() if status.finished_at else None,
             result=status.result,
+            requested_by=spec.requested_by or "",
         )
 
 

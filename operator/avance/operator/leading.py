@@ -27,6 +27,7 @@ from avance.operator.patience import patiently
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
 from avance.operator.store import Store
+from avance.operator.surroundings import SurroundingsWatch
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Leading:
         self._pacing = Pacing()
         readings: dict[NodeKey, PowerReading] = {}
         self._observer = Observer(store, ActionLog(store), readings)
+        self._surroundings = SurroundingsWatch(store, clock)
         self._effects = Effects(kube, store, self._observer, self._agents)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
 
@@ -80,6 +82,7 @@ class Leading:
             asyncio.create_task(self._events.run()),
             asyncio.create_task(resync_for_ever(self._kube, self._store, self.wake)),
         ]
+        self._surroundings.in_charge_since = self._clock.now()
         self._metrics.leading.set(1)
         log.info("leading: epoch %d, %d pairs", self._lease.epoch, len(list(self._store.all(AVANCE_PAIRS))))
         try:
@@ -128,6 +131,7 @@ class Leading:
             clock=self._clock,
             leadership=self._lease,
             pacing=self._pacing,
+            surroundings=self._surroundings,
         )
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
 

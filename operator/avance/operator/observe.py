@@ -28,16 +28,16 @@ from avance.core.model import (
 )
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
-from avance.kube.resources import AVANCE_PAIRS, LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
+from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.overlay import holds
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
 from avance.operator.history import history_of
-from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed
+from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
-from avance.operator.store import NODE_LEASES, Store, key_of
+from avance.operator.store import Store, ended_by_kubelet, key_of
 
 Object = dict[str, Any]
 
@@ -103,7 +103,6 @@ class Observer:
         labels, info = node["metadata"].get("labels") or {}, status.get("nodeInfo", {})
         taints = {taint["key"] for taint in spec.get("taints") or ()}
         conditions = {condition.type: condition for condition in self._conditions(node)}
-        lease = self._store.get(LEASES, name, NODE_LEASES)
         allocatable = status.get("allocatable", {})
         peer = conditions.get(PEER_UNREACHABLE)
         known = next((entry for entry in pair.status.nodes if entry.name == name), None)
@@ -114,7 +113,7 @@ class Observer:
             heard_at=self._store.heard_at(node),
             heard=self._store.heard_at(node) > self._store.started_at,
             heard_since=self._store.heard_since(node),
-            heartbeat=str(lease["spec"].get("renewTime", "")) if lease else "",
+            heartbeat=self._store.heartbeat(node),
             boot_id=info.get("bootID", ""),
             system_uuid=info.get("systemUUID", ""),
             faults=active_faults(name, conditions.values(), health),
@@ -128,6 +127,9 @@ class Observer:
             power=self._power.get((pair.metadata.name, name)),
             fence_agent=any(entry.name == name for entry in pair.spec.fencing.nodes),
             history=history_of(known) if known else NOTHING_REMEMBERED,
+            bmc_lied=bool(known and known.fence and known.fence.path and known.fence.path.lied_at),
+            shutting_down=_shuts_down(conditions.get("Ready")),
+            other_authorities=tuple(marks_of_others(node)),
         )
 
     def _conditions(self, node: Object) -> Iterator[NodeCondition]:
@@ -225,6 +227,7 @@ class Observer:
                 node=pod["spec"].get("nodeName", ""),
                 phase=status.get("phase", ""),
                 unschedulable=_unschedulable(status),
+                ended_by_kubelet=ended_by_kubelet(pod),
             )
 
 
@@ -241,6 +244,11 @@ def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) ->
 def hostname_of(node: Object) -> str:
     """The value of a node's hostname label, which need not be its name."""
     return str((node["metadata"].get("labels") or {}).get(HOSTNAME_LABEL, node["metadata"]["name"]))
+
+
+def _shuts_down(ready: NodeCondition | None) -> bool:
+    """The kubelet's own words while it shuts its node down in order; the node controller overwrites them later."""
+    return ready is not None and ready.status == "False" and "node is shutting down" in ready.message
 
 
 def _prefers(machine: Object | None) -> str:

@@ -20,7 +20,7 @@ from avance.core.progress import Progress
 from avance.core.remember import remember
 from avance.core.report import PairReport, report
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError
+from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
 from avance.operator.clock import Clock
@@ -34,6 +34,7 @@ from avance.operator.pacing import Pacing
 from avance.operator.power import PowerWatch
 from avance.operator.status_writer import StatusWriter
 from avance.operator.store import Store
+from avance.operator.surroundings import SurroundingsWatch
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class PairLoop:
         clock: Clock,
         leadership: Leadership,
         pacing: Pacing,
+        surroundings: SurroundingsWatch,
     ) -> None:
         self._name = name
         self._store = store
@@ -84,6 +86,7 @@ class PairLoop:
         self._clock = clock
         self._leadership = leadership
         self._pacing = pacing
+        self._surroundings = surroundings
         self._changed = asyncio.Event()
         self._status = StatusWriter(kube, store, events)
         self._runner = EffectRunner(self._perform, clock, metrics, self._count_failure, self.wake)
@@ -101,6 +104,7 @@ class PairLoop:
         finally:
             await self._runner.close()
             self._metrics.forget(self._name)
+            self._surroundings.forget(self._name)
 
     async def _wait(self, look_at: float) -> None:
         try:
@@ -116,13 +120,17 @@ class PairLoop:
         """
         try:
             async with self._leadership.guard():
-                return await self._pass(pair)
+                look_at = await self._pass(pair)
+            self._surroundings.write_answered(self._name)
+            return look_at
         except LeadershipLost:
             raise
         except ValidationError as error:
             log.error("pair %s or one of its VMs does not fit this release's schema: %s", self._name, error)
         except ApiError as error:
             log.warning("pair %s: the API server did not let the pass finish: %s", self._name, error)
+            if isinstance(error, Unavailable):
+                self._surroundings.write_failed(self._name)
         except Exception:
             log.exception("pair %s: the pass failed for a reason nobody foresaw", self._name)
         self._metrics.failed_passes.labels(self._name).inc()
@@ -135,7 +143,7 @@ class PairLoop:
             obj = self._store.get(AVANCE_PAIRS, self._name) or obj
             pair = self._observer.pair(obj)
             now = self._clock.now()
-            view = remember(self._observer.view(pair), now)
+            view = self._surroundings.around(obj, remember(self._observer.view(pair), now), now)
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]

@@ -35,8 +35,15 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         mode=Mode(spec.mode),
         health=_health(spec.health),
         mtbf=_mtbf(spec.mtbf),
-        detection=DetectionPolicy(spec.detection.lease_silence_seconds, spec.detection.peer_confirmation_seconds),
-        fencing=FencingPolicy(spec.fencing.confirm_seconds, spec.fencing.check_interval_seconds),
+        detection=DetectionPolicy(
+            spec.detection.lease_silence_seconds,
+            spec.detection.peer_confirmation_seconds,
+            spec.detection.quiet_seconds,
+            spec.detection.storm_cooldown_seconds,
+        ),
+        fencing=FencingPolicy(
+            spec.fencing.confirm_seconds, spec.fencing.check_interval_seconds, spec.fencing.attestation_seconds
+        ),
         placement=PlacementPolicy(spec.placement.policy),
         recovery=RecoveryPolicy(
             spec.recovery.power_on == "Automatic",

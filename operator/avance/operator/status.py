@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from avance.core.condition import Condition
 from avance.core.faults import Fault
 from avance.core.liveness import standing_evidence
 from avance.core.model import FenceEvidence, NodeView, PairView
-from avance.core.report import Condition, Failover, NodeReport, PairReport, VmReport
+from avance.core.report import Failover, NodeReport, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
 from avance.operator.history import history_status
@@ -104,6 +105,8 @@ def _fence(
         path["checkedAt"] = to_api(checked_at) if stale else before["checkedAt"]
     elif checked_at is not None:
         path["checkedAt"] = to_api(checked_at)
+    if report.bmc_lied:
+        path["liedAt"] = before.get("liedAt") or to_api(now)
     return {"path": path} | ({"evidence": evidence_object(evidence)} if evidence else {})
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from avance.core.model import ActionType, ActionView, PairView
 from avance.core.progress import Progress
 from avance.core.workflows import (
+    attest_off,
     call_home,
     cold_restart,
     declare_down,
@@ -39,4 +40,5 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.REBOOT: reboot.advance,
     ActionType.DECLARE_DOWN: declare_down.advance,
     ActionType.RESET_MTBF: reset_mtbf.advance,
+    ActionType.ATTEST_OFF: attest_off.advance,
 }
