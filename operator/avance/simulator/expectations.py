@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from avance.core.condition import Condition
 from avance.core.health import score
 from avance.core.model import ActionType
-from avance.core.report import Condition, report
+from avance.core.report import report
 from avance.simulator import invariants
 from avance.simulator.sentences import Language
 from avance.simulator.simulation import Simulation
