@@ -24,6 +24,7 @@ ActionType = Literal[
     "DeclareDown",
     "ResetMTBF",
     "AttestOff",
+    "GiveUp",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -36,7 +37,7 @@ NODE_ACTIONS: tuple[ActionType, ...] = (
     "ResetMTBF",
     "AttestOff",
 )
-VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart")
+VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart", "GiveUp")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
 
 _Word = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -101,7 +102,8 @@ class ActionSpec(ApiModel):
 Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot (empty a live node, power it off and \
 on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF (trust a node again: its faults \
 count no more; needs requestedBy and a message) and AttestOff (a person says that a node is off, where nothing else \
-can prove it; needs requestedBy and a message that names the node) to a node."""
+can prove it; needs requestedBy and a message that names the node) to a node. GiveUp is the operator's own record \
+that a VM kept failing and is restarted no more."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None

@@ -124,12 +124,17 @@ spread them evenly. Manual: when a person asks for it by a Failback. Never: not 
 
 
 class Restart(ApiModel):
-    """How VMs are restarted after a crash: the highest tier first."""
+    """How VMs are restarted: after a crash the highest tier first, and one that keeps failing not for ever."""
 
     ready_gate_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     """How long a tier waits at most until the VMs of the tier before it are ready."""
     start_timeout_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     """How long one VM may take to run."""
+    max_restarts: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a VM that fails is restarted on one node within the window. Then the other node is tried as often; \
+then it is given up, until its spec changes or a person asks for a Restart."""
+    window_seconds: Annotated[int, Field(ge=60, le=86400)] = 3600
+    """How long a restart counts."""
 
 
 class Migration(ApiModel):
@@ -188,7 +193,7 @@ class PairSpec(ApiModel):
     recovery: Recovery = Recovery()
     """How a node comes back into service after a crash."""
     restart: Restart = Restart()
-    """How VMs are restarted after a crash: the highest tier first."""
+    """How VMs are restarted: after a crash the highest tier first, and one that keeps failing not for ever."""
     migration: Migration = Migration()
     """How patient live migrations are."""
     limits: Limits = Limits()

@@ -13,6 +13,8 @@ from avance.core.model import ActionPhase, ActionType, NodeView, PairView
 NAME_LENGTH = 63
 """Of incidents and actions, so that the API takes them as values of labels too, however long a node's name is."""
 
+REQUESTED = "Requested"
+"""Reason of what a person asks for."""
 BACKUP_HEALTHIER = "BackupHealthier"
 """Reason of the moves that health alone asks for: when it no longer does, those that still wait are called off."""
 

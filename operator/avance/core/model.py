@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.faults import Fault
+from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
@@ -124,6 +125,7 @@ class InstanceView:
     evacuate_from: str = ""
     """The node that somebody's eviction wants it off."""
     paused: bool = False
+    signs: GuestSigns = field(default_factory=GuestSigns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,16 @@ class VmView:
     """Which copies hold what it wrote last, kept in its status; None before that was ever known."""
     start_blocked: str = ""
     """Why KubeVirt cannot start it (a missing claim, an image), in words."""
+    health_check: HealthCheck | None = None
+    """How a hung guest of it is noticed; None if nobody asks it."""
+    answered: str = ""
+    """The last instance that has answered its health check, kept in its status; empty if none ever did."""
+    depends_on: tuple[str, ...] = ()
+    """Names, in its namespace, of the VMs that have to be ready before it is started."""
+    generation: int = 0
+    """Counts the changes of its spec."""
+    seen_at: float = 0.0
+    """When the operator saw it first."""
 
     @property
     def key(self) -> str:
@@ -226,6 +238,7 @@ class ActionType(StrEnum):
     DECLARE_DOWN = "DeclareDown"
     RESET_MTBF = "ResetMTBF"
     ATTEST_OFF = "AttestOff"
+    GIVE_UP = "GiveUp"
 
 
 RECORDS_ONLY = frozenset({ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF})

@@ -130,6 +130,9 @@ class RestartPolicy:
     ready_gate_seconds: float = 60.0
     """The longest that one tier waits for the tier before it."""
     start_timeout_seconds: float = 300.0
+    max_restarts: int = 3
+    """How often a VM that fails is restarted on one node within the window, before the other one is tried."""
+    window_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

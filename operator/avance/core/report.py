@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from avance.core.capacity import why_not_admitted, why_not_hold_all
 from avance.core.condition import Condition, answer
+from avance.core.failures import why_not_restarted
 from avance.core.fence_path import unproven_since
 from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
@@ -24,6 +25,7 @@ from avance.core.placement import backup_of, pair_primary
 from avance.core.replication import why_not_all_synced, why_not_synced
 from avance.core.sparing import guests_on
 from avance.core.split_brain import backup_of_all, is_split
+from avance.core.stability import ordered, stable, why_guest_not_well
 from avance.core.standstill import Standstill, standstill
 
 
@@ -60,6 +62,8 @@ class VmReport:
     down_since: float | None
     """Since when it is down though it shall run; None while it runs."""
     last_failover: Failover | None
+    answered: str = ""
+    """The present instance, if its guest answers its health check now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +237,10 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             _protected(view, vm, now),
             _migratable(vm),
             _synced(view, vm),
+            Condition("Stable", *stable(view, vm, now)),
+            Condition("Ordered", *ordered(view, vm)),
         ),
+        answered=vm.instance.uid if vm.instance and vm.instance.signs.answers else "",
         down_since=_down_since(view, vm, now),
         last_failover=_last_failover(view, vm),
     )
@@ -261,15 +268,15 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
     if not vm.should_run:
         return "its spec says running: false"
     if vm.running and not _on_silent_node(view, vm, now):
-        return "its guest is paused" if vm.instance and vm.instance.paused else ""
+        return why_guest_not_well(view, vm, now)
     if vm.running:
         return f"{vm.node or 'its server'} is silent: whether the guest still runs cannot be told"
     if vm.instance is None and why_not_admitted(view, vm):
         return f"it is not started: {why_not_admitted(view, vm)}"
     action = view.open_action(vm.key)
     step = action.step if action else None
-    waits = (step.message if step else "") or vm.start_blocked or why_stale(view, vm, "")
-    return waits or "it has no running instance"
+    waits = (step.message if step else "") or why_not_restarted(view, vm, now)
+    return waits or vm.start_blocked or why_stale(view, vm, "") or "it has no running instance"
 
 
 def _admitted(view: PairView, vm: VmView) -> Condition:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.core.intents import REQUESTED
 from avance.core.model import ActionType, ActionView, PairView, VmView
 
 NODE_ACTIONS = (ActionType.FENCE, ActionType.REJOIN, ActionType.REBOOT, ActionType.DECLARE_DOWN)
@@ -73,6 +74,8 @@ def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:
     present = vm.instance.uid if vm.instance else ""
     if action.instance_uid and action.instance_uid != present:
         return f"the instance {action.instance_uid} of {vm.key} that it is about is gone"
+    if action.type is ActionType.GIVE_UP and action.reason == REQUESTED:
+        return f"only the operator gives a VM up: set running: false in the spec of {vm.key} to stop it"
     if action.type is ActionType.START and lives:
         return f"{vm.key} runs or is starting already: use Restart to restart it"
     if action.type is ActionType.STOP and vm.should_run:

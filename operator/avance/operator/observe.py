@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from avance.api.health_checks import HealthChecks
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.pair import AvancePair
 from avance.api.protected_vm import ProtectedVM
@@ -30,9 +31,11 @@ from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
 from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.overlay import holds
+from avance.kubevirt.probes import health_check
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
+from avance.operator.guests import guest_signs, signs_of
 from avance.operator.history import history_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
 from avance.operator.parsing import Parsed
@@ -159,7 +162,7 @@ class Observer:
             exists=machine is not None,
             prefers=prefers,
             up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers)),
-            instance=self._instance(self._store.get(VMIS, name, namespace)),
+            instance=self._instance(self._store.get(VMIS, name, namespace), pvm.spec.health_checks),
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
@@ -167,6 +170,11 @@ class Observer:
             admitted=any(each.type == "Admitted" and each.status == "True" for each in pvm.status.conditions),
             pause=pause_of(pvm.spec.pause),
             start_blocked=_start_blocked(machine),
+            health_check=health_check(pvm.spec.health_checks),
+            answered=pvm.status.guest_answered or "",
+            depends_on=pvm.spec.depends_on,
+            generation=obj["metadata"].get("generation", 0),
+            seen_at=self._store.first_seen(PROTECTED_VMS, obj, "uid"),
         )
 
     def _needs(self, pvm: ProtectedVM) -> Resources:
@@ -194,7 +202,7 @@ class Observer:
             present.memory_bytes if memory else otherwise.memory_bytes,
         )
 
-    def _instance(self, vmi: Object | None) -> InstanceView | None:
+    def _instance(self, vmi: Object | None, checks: HealthChecks) -> InstanceView | None:
         if vmi is None:
             return None
         status = vmi.get("status", {})
@@ -212,6 +220,11 @@ class Observer:
             not_migratable_because=movable.get("message", "") or movable.get("reason", ""),
             evacuate_from=status.get("evacuationNodeName", ""),
             paused=conditions.get("Paused", {}).get("status") == "True",
+            signs=guest_signs(
+                vmi,
+                {sign: self._store.first_seen(VMIS, vmi, sign) for sign, _ in signs_of(vmi)},
+                health_check(checks),
+            ),
         )
 
     def _pods(self, vm: str) -> Iterator[PodView]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from avance.api.pair import AvancePair
 from avance.core.effects import ApplyVm, Effect
 from avance.core.intents import Intent
-from avance.core.model import ActionView, PairView
+from avance.core.model import ActionType, ActionView, PairView
 from avance.core.plan import Plan, plan
 from avance.core.progress import Progress
 from avance.core.remember import remember
@@ -175,7 +175,8 @@ class PairLoop:
             return False
         self.wake()
         for resource, regarding in self._regarding(obj, intent.target):
-            self._events.tell(resource, regarding, intent.reason, f"{intent.type} {intent.target}: {intent.message}")
+            told = f"{intent.type} {intent.target}: {intent.message}"
+            self._events.tell(resource, regarding, intent.reason, told, warning=intent.type is ActionType.GIVE_UP)
         return True
 
     async def _advance(self, pair: AvancePair, action: ActionView, progress: Progress) -> float | None:

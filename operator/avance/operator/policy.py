@@ -51,7 +51,12 @@ def policy_of(spec: PairSpec) -> PairPolicy:
             Failback(spec.recovery.failback),
             spec.recovery.healthy_delay_seconds,
         ),
-        restart=RestartPolicy(spec.restart.ready_gate_seconds, spec.restart.start_timeout_seconds),
+        restart=RestartPolicy(
+            spec.restart.ready_gate_seconds,
+            spec.restart.start_timeout_seconds,
+            spec.restart.max_restarts,
+            spec.restart.window_seconds,
+        ),
         migration=MigrationPolicy(
             spec.migration.timeout_seconds, spec.migration.unschedulable_seconds, spec.migration.retry_backoff_seconds
         ),

@@ -50,6 +50,7 @@ def vm_status(previous: Object, generation: int, report: VmReport, now: float) -
         "primary": report.primary,
         "backup": report.backup,
         "lastFailover": _last_failover(previous, report.last_failover),
+        "guestAnswered": report.answered or previous.get("guestAnswered"),
         **_outage(previous, report, now),
     }
     return {field: value for field, value in status.items() if value not in ("", None)}

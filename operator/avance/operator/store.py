@@ -25,6 +25,7 @@ from avance.kube.resources import (
     Resource,
 )
 from avance.operator.clock import Clock
+from avance.operator.guests import signs_of
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -273,8 +274,9 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
         for condition in obj.get("status", {}).get("conditions") or ():
             yield condition["type"], f"{condition['status']} {condition.get('lastTransitionTime', '')}"
     elif resource is VMIS:
-        status = obj.get("status", {})
-        yield "phase", f"{status.get('phase', '')}"
+        yield from signs_of(obj)
+    elif resource is PROTECTED_VMS:
+        yield "uid", obj["metadata"]["uid"]
 
 
 def _reported(node: Object) -> str:

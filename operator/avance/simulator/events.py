@@ -202,8 +202,8 @@ def set_mode(sim: Simulation, mode: str) -> None:
 
 @EVENTS.says("somebody (?P<how>pauses|resumes) the guest of {vm}")
 def pause_guest(sim: Simulation, vm: str, how: str) -> None:
-    if vm in sim.api.instances:
-        sim.api.change(sim.api.instances, vm, paused=how == "pauses")
+    for guest in sim.world.guests_of(vm):
+        guest.mind.paused = how == "pauses"
 
 
 @EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")

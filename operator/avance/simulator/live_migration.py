@@ -83,7 +83,7 @@ class LiveMigrations:
         elif trouble is not Trouble.STALLS and now - copy.began_at >= self._world.timing.copy_of(migration.vm):
             copy.ended = "moved"
             self._world.end_guest(guest, "migrated", known=True)
-            self._world.start_guest(migration.vm, migration.instance_uid, migration.target_pod, target.name)
+            self._world.start_guest(migration.vm, migration.instance_uid, migration.target_pod, target.name, guest.mind)
 
     # ── virt-controller and the virt-handlers ──
 
@@ -105,8 +105,10 @@ class LiveMigrations:
         if sum(not pod.final for pod in self._api.pods_of(migration.vm)) > 1:
             return  # a leftover of an earlier migration; KubeVirt waits for it to go
         uid = self._api.uid("virt-launcher")
-        needs = self._api.vms[migration.vm].needs
-        pod = Pod(uid, uid, migration.vm, migration.instance_uid, needs, now, only_node=migration.destination)
+        vm = self._api.vms.get(migration.vm)
+        if vm is None:
+            return
+        pod = Pod(uid, uid, migration.vm, migration.instance_uid, vm.needs, now, only_node=migration.destination)
         self._api.put(self._api.pods, uid, pod)
         self._change(migration, phase="Scheduling", entered_at=now, target_pod=uid)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from avance.core.guest import HealthCheck
 from avance.core.model import Resources, RestartPriority, VmPhase
 from avance.core.policy import PairPolicy, Pause
 
@@ -54,6 +55,13 @@ class VmObject:
     moved_at: float | None = None
     admitted: bool = False
     pause: Pause | None = None
+    health_check: HealthCheck | None = None
+    answered: str = ""
+    watchdog: str = ""
+    """Reset or PowerOff; empty without one."""
+    panic_device: bool = False
+    depends_on: tuple[str, ...] = ()
+    generation: int = 1
     start_asked: bool = False
     """KubeVirt has accepted a start and not carried it out yet."""
 
@@ -78,6 +86,9 @@ class Instance:
     paused: bool = False
     """By a person, as KubeVirt has it."""
     stop_asked_at: float | None = None
+    agent: bool = False
+    probe_failed: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
+from avance.core.guest import GuestSigns, HealthCheck, read_signs
 from avance.core.history import NOTHING_REMEMBERED
 from avance.core.liveness import CONTACT_SECONDS
-from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmView
+from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, VmPhase, VmView
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
 from avance.core.remember import remember
@@ -104,7 +105,7 @@ class Observer:
             needs=vm.needs,
             exists=vm.exists,
             prefers=vm.prefers,
-            instance=self._instance(instance, now) if instance else None,
+            instance=self._instance(instance, vm.health_check, now) if instance else None,
             migrations=tuple(
                 MigrationView(m.name, m.phase, m.failure) for m in seen.migrations.values() if m.vm == vm.key
             ),
@@ -112,9 +113,14 @@ class Observer:
             moved_at=vm.moved_at,
             admitted=vm.admitted,
             pause=vm.pause,
+            health_check=vm.health_check,
+            answered=vm.answered,
+            depends_on=vm.depends_on,
+            generation=vm.generation,
+            seen_at=self._seen(("vm", vm.key), "", now),
         )
 
-    def _instance(self, instance: Instance, now: float) -> InstanceView:
+    def _instance(self, instance: Instance, check: HealthCheck | None, now: float) -> InstanceView:
         seen_at = self._seen(("instance", instance.uid), instance.phase, now)
         return InstanceView(
             uid=instance.uid,
@@ -126,4 +132,24 @@ class Observer:
             not_migratable_because="" if instance.migratable else "a disk of it cannot be shared",
             evacuate_from=instance.evacuate_from,
             paused=instance.paused,
+            signs=self._signs(instance, check, now),
+        )
+
+    def _signs(self, instance: Instance, check: HealthCheck | None, now: float) -> GuestSigns:
+        signs = {
+            "phase": instance.phase,
+            "agent": instance.agent,
+            "probe": instance.probe_failed,
+            "paused": instance.paused,
+            "frozen": instance.frozen,
+            "node": instance.node,
+        }
+        return read_signs(
+            check,
+            running=instance.phase is VmPhase.RUNNING,
+            ready=instance.ready,
+            probe_failed=instance.probe_failed,
+            agent=instance.agent,
+            frozen=instance.frozen,
+            since={sign: self._seen(("guest", instance.uid, sign), str(is_), now) for sign, is_ in signs.items()},
         )

@@ -103,12 +103,16 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """Statuses keep where a VM ran last and that it was admitted, and what is remembered of the nodes."""
+        """What outlives an operator: where a VM ran, that it was admitted, which instance answered; nodes' histories."""
         for node in view.nodes:
             self._site.records.histories[node.name] = node.history
         for vm in view.vms:
+            if vm.key not in self._site.api.vms:
+                continue
             taken_on = vm.should_run and not why_not_admitted(view, vm)
             self._site.api.change(self._site.api.vms, vm.key, admitted=taken_on)
+            if vm.instance is not None and vm.instance.signs.answers:
+                self._site.api.change(self._site.api.vms, vm.key, answered=vm.instance.uid)
             if vm.running and vm.node and vm.node != vm.last_node:
                 moved_at = now if vm.last_node else None
                 self._site.api.change(self._site.api.vms, vm.key, last_node=vm.node, moved_at=moved_at)
@@ -213,6 +217,8 @@ class Operator:
             case DeletePod(uid=uid, node=node):
                 if uid in api.pods and api.pods[uid].node == node:
                     api.remove(api.pods, uid)
+            case ApplyVm(vm) | StartVm(vm) | StopVm(vm) if vm not in api.vms:
+                return True  # it was deleted meanwhile, and the API says so
             case ApplyVm(vm, prefer):
                 api.change(api.vms, vm, exists=True, prefers=prefer)
             case StartVm(vm, instance_uid):

@@ -10,11 +10,12 @@ from avance.core.model import ActionView, PairView, Resources, VmPhase
 from avance.core.policy import PairPolicy
 from avance.simulator import invariants
 from avance.simulator.cluster import Cluster
+from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.kubevirt import KubeVirt
 from avance.simulator.objects import Api, Condition, Instance, NodeObject, Pod, VmObject
 from avance.simulator.operator import Killed, Operator, Site
 from avance.simulator.records import Records
-from avance.simulator.world import Server, World
+from avance.simulator.world import Mind, Server, World
 
 TICK = 0.25
 """Seconds of virtual time between two looks at everything."""
@@ -130,13 +131,14 @@ class Simulation:
         self.api.put(self.api.vms, vm.key, vm)
         if not guest.on:
             return
-        self.api.change(self.api.vms, vm.key, exists=True, prefers=guest.on, last_node=guest.on)
         instance = Instance(
-            self.api.uid(f"{vm.name}-instance"), vm.key, VmPhase.RUNNING, self.now, guest.on, ready=True
+            self.api.uid(f"{vm.name}-instance"), vm.key, VmPhase.RUNNING, self.now, guest.on, ready=True, agent=True
         )
+        answered = instance.uid if vm.health_check else ""
+        self.api.change(self.api.vms, vm.key, exists=True, prefers=guest.on, last_node=guest.on, answered=answered)
         uid = self.api.uid("virt-launcher")
         boot_id = self.world.servers[guest.on].boot_id
         pod = Pod(uid, uid, vm.key, instance.uid, vm.needs, self.now, guest.on, boot_id, phase="Running")
         self.api.put(self.api.instances, vm.key, instance)
         self.api.put(self.api.pods, uid, pod)
-        self.world.start_guest(vm.key, instance.uid, uid, guest.on)
+        self.world.start_guest(vm.key, instance.uid, uid, guest.on, Mind(up_at=self.now - AGENT_SECONDS, answered=True))

@@ -89,6 +89,27 @@ class Server:
 
 
 @dataclass
+class Mind:
+    """What goes on inside a guest; it moves with it."""
+
+    hung_at: float | None = None
+    paused: bool = False
+    frozen: bool = False
+    agent_stopped: bool = False
+    up_at: float = 0.0
+    """When it has booted, for the last time."""
+    answered: bool = False
+    """It has answered since this life began."""
+    silent_at: float | None = None
+    """When it last ceased to answer; None while it answers."""
+
+    @property
+    def still(self) -> bool:
+        """It hears nothing: neither a ping nor the power button."""
+        return self.hung_at is not None or self.paused
+
+
+@dataclass
 class Guest:
     """One life of a VM on one server, as it physically was."""
 
@@ -101,6 +122,7 @@ class Guest:
     ended_at: float | None = None
     end: str = ""
     """crash, shutdown, migrated, power or killed."""
+    mind: Mind = field(default_factory=lambda: Mind())
     end_known: bool = False
     """A live kubelet has told the API, or ended it itself at the API's word."""
 
@@ -218,8 +240,17 @@ class World:
 
     # ── guests ──
 
-    def start_guest(self, vm: str, instance_uid: str, pod_uid: str, server: str) -> Guest:
-        guest = Guest(vm, instance_uid, pod_uid, server, self.servers[server].boot_id, self.now)
+    def start_guest(self, vm: str, instance_uid: str, pod_uid: str, server: str, mind: Mind | None = None) -> Guest:
+        boot_id = self.servers[server].boot_id
+        guest = Guest(
+            vm,
+            instance_uid,
+            pod_uid,
+            server,
+            boot_id,
+            self.now,
+            mind=mind or Mind(up_at=self.now + self.timing.boot_of(vm)),
+        )
         self.ledger.append(guest)
         return guest
 

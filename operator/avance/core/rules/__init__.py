@@ -30,6 +30,7 @@ RULES: Sequence[Rule] = (
     server_crash.fence_the_dead_server,
     server_crash.restart_its_vms_on_the_survivor,
     vm_failure.restart_the_vm_where_it_is,
+    vm_failure.restart_the_hung_guest,
     vm_power.stop_what_shall_not_run,
     vm_power.start_what_shall_run,
     disk_lost.move_to_the_good_copy,

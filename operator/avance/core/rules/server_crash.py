@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avance.core.failures import given_up, surrender_to_crashes
 from avance.core.intents import SERVER_CRASH, Intent, LookAgain, crash_incident, intent
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.order import in_order
 from avance.core.replication import why_not_fence, why_not_start_on
 
 
@@ -39,11 +41,11 @@ def restart_its_vms_on_the_survivor(view: PairView, now: float) -> Iterator[Inte
     """
     for fence in _proven_fences(view):
         survivor = view.peer(fence.target)
-        for vm in sorted(view.vms, key=lambda vm: vm.priority):
+        for vm in in_order(view):
             if survivor is None or why_not_start_on(view, vm, survivor.name):
                 continue
-            if vm.should_run and vm.instance and _was_on(view, vm, fence.target):
-                yield intent(
+            if vm.should_run and vm.instance and _was_on(view, vm, fence.target) and not given_up(view, vm):
+                yield surrender_to_crashes(view, vm, fence.incident, now) or intent(
                     view,
                     ActionType.COLD_RESTART,
                     vm.key,

@@ -17,6 +17,7 @@ from avance.core.workflows import (
     cold_restart,
     declare_down,
     fence,
+    give_up,
     migrate,
     reboot,
     rejoin,
@@ -41,4 +42,5 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.DECLARE_DOWN: declare_down.advance,
     ActionType.RESET_MTBF: reset_mtbf.advance,
     ActionType.ATTEST_OFF: attest_off.advance,
+    ActionType.GIVE_UP: give_up.advance,
 }

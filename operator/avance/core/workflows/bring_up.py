@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avance.core.effects import ApplyVm, StartVm
 from avance.core.licence import why_not_ended, why_stale
+from avance.core.liveness import standing_evidence
 from avance.core.model import ActionView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 
@@ -13,6 +14,9 @@ UNKNOWN_HINDRANCE = "nothing stands in its way that avance can see"
 def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
     """Next step until a new instance runs; the instance that the action is about counts as gone."""
     instance = vm.instance
+    lost = _lost_server(action, view, vm)
+    if lost:
+        return cancel("Boot", f"{lost}, where {vm.key} was to come up, is proven off: it is restarted anew")
     if instance is None or (instance.uid == action.instance_uid and instance.phase.final):
         return _place_and_start(action, view, vm, now)
     if instance.uid == action.instance_uid:
@@ -26,6 +30,14 @@ def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Prog
         return fail("Boot", f"{vm.key} did not come up in time: {_hindrance(view, vm) or UNKNOWN_HINDRANCE}")
     hindrance = _hindrance(view, vm)
     return wait("Boot", f"{vm.key} is {instance.phase}{hindrance and f': {hindrance}'}", look_at=deadline)
+
+
+def _lost_server(action: ActionView, view: PairView, vm: VmView) -> str:
+    """The server that it comes up on, or was to come up on, if that has died meanwhile."""
+    instance = vm.instance
+    new = instance is not None and instance.uid != action.instance_uid and instance.node
+    server = instance.node if instance is not None and new else action.destination
+    return server if server and standing_evidence(view, server) else ""
 
 
 def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
