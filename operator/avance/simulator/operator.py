@@ -103,7 +103,7 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """What outlives an operator: where a VM ran, that it was admitted, which instance answered; nodes' histories."""
+        """What outlives an operator: where a VM ran, was it admitted, which instance answered; nodes' histories."""
         for node in view.nodes:
             self._site.records.histories[node.name] = node.history
         for vm in view.vms:
