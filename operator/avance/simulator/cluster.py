@@ -45,7 +45,7 @@ class Cluster:
             server.reachable_since = now
         if not was or now - node.renewed_at >= RENEW_SECONDS:
             self.api.change(self.api.nodes, server.name, renewed_at=now, ready="True", unready_since=None,
-                            boot_id=server.boot_id)  # fmt: skip
+                            boot_id=server.boot_id, heartbeat=now + server.clock_ahead)  # fmt: skip
 
     def _virt_handler_label(self, server: Server, now: float) -> None:
         """At its start and every minute it says that the node takes VMs, whoever has said otherwise."""
@@ -68,7 +68,7 @@ class Cluster:
         for type_ in {*problems, *known}:
             status, message = ("True", problems[type_]) if type_ in problems else ("False", "")
             before = known.get(type_)
-            since = before.since if before is not None and before.status == status else now
+            since = before.since if before is not None and before.status == status else now + server.clock_ahead
             conditions[type_] = Condition(status, since, message)
         self.api.change(self.api.nodes, server.name, conditions=conditions)
 

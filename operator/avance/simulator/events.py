@@ -9,7 +9,6 @@ from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, Component
 from avance.core.model import ActionType
 from avance.core.policy import Mode, Pause
 from avance.simulator.live_migration import Trouble
-from avance.simulator.operator import Killed
 from avance.simulator.sentences import Language, memory, seconds
 from avance.simulator.simulation import EPOCH, Simulation
 from avance.simulator.world import BmcMode, State
@@ -56,6 +55,16 @@ def repair_part(sim: Simulation, part: str, node: str, component: str = "") -> N
 def fail_part_until_boot(sim: Simulation, part: str, node: str, component: str = "") -> None:
     fail_part(sim, part, node, component)
     sim.world.servers[node].cured_by_boot.append(lambda: repair_part(sim, part, node, component))
+
+
+@EVENTS.says("the detectors of {node} (?P<how>hang|report again)")
+def detectors(sim: Simulation, node: str, how: str) -> None:
+    sim.world.servers[node].detectors = how != "hang"
+
+
+@EVENTS.says("the detector of {node} (?P<how>goes deaf|hears again)")
+def deaf(sim: Simulation, node: str, how: str) -> None:
+    sim.world.servers[node].deaf = how == "goes deaf"
 
 
 # ── servers ──
@@ -279,40 +288,6 @@ def _wake(sim: Simulation) -> None:
     sim.api.version += 1
 
 
-# ── the operator ──
-
-
-@EVENTS.says("the operator is killed")
-def kill(sim: Simulation) -> None:
-    sim.kill_operator()
-
-
-@EVENTS.says("the operator is stopped", "the operator is started (?P<again>again)")
-def stop_operator(sim: Simulation, again: str = "") -> None:
-    sim.operator_may_run = bool(again)
-    if not again:
-        sim.kill_operator()
-
-
-@EVENTS.says("the operator will be killed (?P<when>before|after) its next {type}")
-def kill_at_effect(sim: Simulation, when: str, type: str) -> None:
-    _kill_at(sim, f"{when} {type}")
-
-
-@EVENTS.says("the operator will be killed when it records a {type}")
-def kill_at_record(sim: Simulation, type: str) -> None:
-    _kill_at(sim, f"record {type}")
-
-
-def _kill_at(sim: Simulation, place: str) -> None:
-    def boundary(where: str) -> None:
-        if where == place:
-            sim.boundary = lambda _: None
-            raise Killed(where)
-
-    sim.boundary = boundary
-
-
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
     """Every fault is healed, and a person says that both servers are to be trusted again.
@@ -325,8 +300,9 @@ def mend_everything(sim: Simulation) -> None:
     sim.world.private_link = True
     for server in sim.world.servers.values():
         server.broken.clear()
-        server.api_link = server.public_link = server.kubelet = server.virt_handler = True
         server.cured_by_boot.clear()
+        server.api_link = server.public_link = server.kubelet = server.virt_handler = server.detectors = True
+        server.deaf = False
         sim.world.mend_bmc(server.name)
         ask_reset_mtbf(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us)
@@ -334,3 +310,8 @@ def mend_everything(sim: Simulation) -> None:
         sim.kubevirt.boot_again(vm)
         sim.kubevirt.migrations.trouble.pop(vm, None)
     sim.operator_may_run = True
+    sim.let_go_on()
+    if sim.operator is not None:
+        sim.operator.reaches_api = True
+    sim.held_up.clear()
+    sim.boundary = lambda where: None

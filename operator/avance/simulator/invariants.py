@@ -19,6 +19,7 @@ from avance.core.effects import (
     StartVm,
 )
 from avance.core.model import RECORDS_ONLY, ActionType, ActionView, PairView
+from avance.simulator.leadership import Lease
 from avance.simulator.objects import Api
 from avance.simulator.operator import Operator
 from avance.simulator.records import Records
@@ -105,6 +106,14 @@ def of_an_effect(
             yield from fencing_is_justified(world, view, node)
         case CreateMigration(vm=vm):
             yield from private_link_is_up(view, vm)
+
+
+def only_the_leader_acts(lease: Lease, operator: Operator | None, now: float) -> Iterator[str]:
+    """No action without the Lease and the epoch that is current."""
+    if operator is None or operator.leadership.epoch != lease.epoch:
+        yield "an operator acts although another one has taken over"
+    elif not operator.leadership.holds(now):
+        yield "an operator acts although its Lease may have run out"
 
 
 def belongs_to_a_record(records: Records, action: ActionView | None, effect: Effect) -> Iterator[str]:

@@ -26,6 +26,8 @@ class NodeObject:
     boot_id: str
     renewed_at: float
     """When its kubelet last renewed its Lease."""
+    heartbeat: float = 0.0
+    """The time that it wrote there, by the clock of the node."""
     ready: str = "True"
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     cordoned: bool = False

@@ -57,7 +57,7 @@ class Observer:
             heard_at=self._heard_at(node, now),
             heard=self._heard_at(node, now) != self._started_at,
             heard_since=self._heard[node.name][2],
-            heartbeat=str(node.renewed_at),
+            heartbeat=str(node.heartbeat),
             boot_id=node.boot_id,
             system_uuid=node.system_uuid,
             faults=active_faults(node.name, conditions.values(), policy.health),
@@ -75,11 +75,11 @@ class Observer:
     def _heard_at(self, node: NodeObject, now: float) -> float:
         known = self._heard.get(node.name)
         if known is None:
-            known = self._heard[node.name] = (node.renewed_at, self._started_at, self._started_at)
-        elif known[0] != node.renewed_at:
+            known = self._heard[node.name] = (node.heartbeat, self._started_at, self._started_at)
+        elif known[0] != node.heartbeat:
             in_contact = known[1] != self._started_at and now - known[1] < CONTACT_SECONDS
             since = known[2] if in_contact else now
-            known = self._heard[node.name] = (node.renewed_at, now, since)
+            known = self._heard[node.name] = (node.heartbeat, now, since)
         return known[1]
 
     def _condition(self, node: NodeObject, type_: str, now: float) -> NodeCondition:

@@ -1,14 +1,15 @@
 """The operator's part: it looks, asks the core, writes down, and only then does; a virtual twin of the real shell.
 
 It sees the API some time late, its own records at once. Before every write of a record and around every effect it
-can be killed; all that its successor has is the records and the moment of its own start.
+can be killed or stand still; all that its successor has is the records and the moment of its own start. Its clock may
+be ahead of others' or behind them. Nothing is written or done unless it certainly leads.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from avance.core.capacity import why_not_admitted
 from avance.core.effects import (
@@ -31,6 +32,7 @@ from avance.core.plan import Plan, plan
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
 from avance.simulator.kubevirt import KubeVirt
+from avance.simulator.leadership import Leadership
 from avance.simulator.objects import Api, Snapshot
 from avance.simulator.observe import Observer
 from avance.simulator.records import Records
@@ -39,6 +41,14 @@ from avance.simulator.world import World
 
 class Killed(Exception):
     """The operator's process ended."""
+
+
+class LeadershipLost(Killed):
+    """It could not renew its Lease in time, and ends before the Lease runs out."""
+
+
+class StandsStill(Exception):
+    """The operator's process was stopped (SIGSTOP, a paused virtual machine); it may go on later, as if nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,26 @@ class Site:
     """Called before every write of a record and around every effect; raises Killed to end the operator there."""
     audit: Callable[[PairView, ActionView | None, Effect], None]
     """Called with each effect as it is performed."""
+    deliver: Callable[[Effect, Callable[[float], None]], None]
+    """Carries a request to whom it is for, who acts on it now or, if it is held up on its way, later."""
 
 
 class Operator:
-    def __init__(self, site: Site, started_at: float, lag: float = 0.0) -> None:
+    def __init__(
+        self,
+        site: Site,
+        leadership: Leadership,
+        now: float,
+        lag: float = 0.0,
+        clock_ahead: float = 0.0,
+    ) -> None:
+        """`clock_ahead`: seconds by which its clock is ahead of the API server's; negative if it is behind."""
+        started_at = now + clock_ahead
         self._site = site
-        self._lag = lag
+        self.leadership = leadership
+        self.lag = lag
+        self.reaches_api = True
+        self._clock_ahead = clock_ahead
         self._observer = Observer(started_at)
         self._coming: deque[tuple[float, Snapshot]] = deque()
         self._version = -1
@@ -74,16 +98,24 @@ class Operator:
         self.last_plan: Plan = Plan()
 
     def tick(self, now: float) -> None:
-        """Look if there is anything new to see or something is due. Raises Killed."""
-        news = self._take_in(now) | self._take_answers(now)
-        if self._seen is not None and (news or now >= self._due):
-            self._look(self._seen, now)
+        """Look if there is anything new to see or something is due. Raises Killed, or StandsStill."""
+        self.leadership.keep(now, reaches_api=self.reaches_api)
+        self._check_that_it_leads(now)
+        mine = now + self._clock_ahead
+        news = self._take_in(mine) | self._take_answers(mine)
+        if self._seen is not None and (news or mine >= self._due):
+            self._look(self._seen, mine)
+
+    def _check_that_it_leads(self, now: float) -> None:
+        if not self.leadership.holds(now):
+            self._site.tell("hardware", f"the operator of epoch {self.leadership.epoch} does not lead any more")
+            raise LeadershipLost
 
     def _take_in(self, now: float) -> bool:
         api = self._site.api
-        if api.version != self._version:
+        if self.reaches_api and api.version != self._version:
             self._version = api.version
-            self._coming.append((now + self._lag, api.snapshot()))
+            self._coming.append((now + self.lag, api.snapshot()))
         news = False
         while self._coming and self._coming[0][0] <= now:
             self._seen, news = self._coming.popleft()[1], True
@@ -121,9 +153,9 @@ class Operator:
 
     def _record(self, todo: Plan, now: float) -> bool:
         wrote = False
-        for intent in todo.intents:
+        for intent in todo.intents if self.reaches_api else ():
             self._site.boundary(f"record {intent.type}")
-            if self._site.records.create(intent, now):
+            if self._site.records.create(intent, now - self._clock_ahead):
                 wrote = True
                 self._site.tell("avance", f"{intent.type} {intent.target}: {intent.message}")
         return wrote
@@ -132,6 +164,8 @@ class Operator:
         """Write the step, then perform its effects; never the other way round. True if the plan may differ now."""
         records = self._site.records
         if _is_news(action, progress):
+            if not self.reaches_api:
+                return False
             self._site.boundary(f"step {action.type}/{progress.step}")
             records.advance(action, progress, now)
             self._tell_step(action, progress)
@@ -162,7 +196,7 @@ class Operator:
                 continue
             self._asked_at[node] = now
             reading, delay = self._site.world.ask_bmc(node)
-            self._answers[node] = (now + delay, reading)
+            self._answers[node] = (now + delay, replace(reading, observed_at=now))
 
     def _take_answers(self, now: float) -> bool:
         ready = [node for node, (at, _) in self._answers.items() if at <= now]
@@ -178,10 +212,12 @@ class Operator:
         if now < again_at:
             self._due = min(self._due, again_at)
             return
+        if not self.reaches_api and not isinstance(effect, PowerOff | PowerOn):
+            return
         word = type(effect).__name__
         self._site.boundary(f"before {word}")
         self._site.audit(view, action, effect)
-        self._do(effect, now)
+        self._site.deliver(effect, lambda at: self._do(effect, at))
         self._done[deed] = now
         self._due = min(self._due, now + effect.repeat_after)
         self._site.boundary(f"after {word}")

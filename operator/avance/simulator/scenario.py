@@ -16,6 +16,7 @@ import yaml
 from avance.core.components import ComponentKind
 from avance.core.model import Resources, RestartPriority
 from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, RebootPolicy
+from avance.simulator import operator_events  # noqa: F401 - its sentences are events too
 from avance.simulator.events import EVENTS, happen
 from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject

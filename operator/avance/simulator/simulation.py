@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from avance.core.effects import Effect, PowerOff
+from avance.core.effects import ClearOutOfService, CloseNode, Effect, MarkOutOfService, OpenNode, PowerOff
 from avance.core.model import ActionView, PairView, Resources, VmPhase
 from avance.core.policy import PairPolicy
 from avance.simulator import invariants
 from avance.simulator.cluster import Cluster
 from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.kubevirt import KubeVirt
+from avance.simulator.leadership import DURATION_SECONDS, Leadership, Lease
 from avance.simulator.objects import Api, Condition, Instance, NodeObject, Pod, VmObject
-from avance.simulator.operator import Killed, Operator, Site
+from avance.simulator.operator import Killed, LeadershipLost, Operator, Site, StandsStill
 from avance.simulator.records import Records
 from avance.simulator.world import Mind, Server, World
 
@@ -21,8 +22,6 @@ TICK = 0.25
 """Seconds of virtual time between two looks at everything."""
 EPOCH = 1767225600.0
 """Virtual time begins at midnight, so that a time of day in a message is the time on the timeline."""
-TAKEOVER_SECONDS = 6.0
-"""From an operator's death to its successor's first look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,16 @@ class Simulation:
         self.lag = lag
         self.boundary: Callable[[str], None] = lambda where: None
         self.operator: Operator | None = None
+        """The process that leads, or last led."""
+        self._acting: Operator | None = None
+        self.standing_still: list[Operator] = []
         self.operator_may_run = True
-        self._takeover_at = begins_at
+        self.next_clock_ahead = 0.0
+        """Seconds by which the clock of the next operator's machine will be ahead."""
+        self.held_up: dict[str, float] = {}
+        """Types of effects whose next request is held up on its way, and for how many seconds."""
+        self._on_their_way: list[tuple[float, Callable[[float], None]]] = []
+        self.lease = Lease(begins_at - DURATION_SECONDS)
         self.world.now = self.now
         for server, allocatable in servers:
             self._register(server, allocatable)
@@ -84,6 +91,7 @@ class Simulation:
         self.world.tick(self.now)
         self.cluster.tick(self.now)
         self.kubevirt.tick(self.now)
+        self._arrive()
         self._run_operator()
         for broken in invariants.after_each_step(self.world, self.records):
             self._violated(broken)
@@ -92,24 +100,88 @@ class Simulation:
         """Its process ends; a successor takes over when the Lease has run out."""
         if self.operator is not None:
             self.operator = None
-            self._takeover_at = self.now + TAKEOVER_SECONDS
+            self.lease.renewed_at = self.now
             self.tell("hardware", "the operator dies")
+
+    def stop_process(self) -> None:
+        """The leader's process stands still: it does nothing, and knows nothing of it."""
+        if self.operator is not None:
+            self.standing_still.append(self.operator)
+            self.operator = None
+            self.tell("hardware", "the operator stands still")
+
+    def let_go_on(self) -> None:
+        """Every process that stood still goes on, as if nothing had been."""
+        going, self.standing_still = self.standing_still, []
+        for process in going:
+            if self._let_act(process):
+                self.operator = process
 
     def _run_operator(self) -> None:
         if self.operator is None:
-            if self.now < self._takeover_at or not self.operator_may_run:
+            if not self.lease.free(self.now) or not self.operator_may_run:
                 return
-            site = Site(self.api, self.kubevirt, self.world, self.records, self.tell, self._at_boundary, self._audit)
-            self.operator = Operator(site, self.now, self.lag)
+            self.operator = self._successor()
+        self._let_act(self.operator)
+
+    def _let_act(self, process: Operator) -> bool:
+        """One tick of a process; False if it has ended or stands still."""
+        self._acting = process
         try:
-            self.operator.tick(self.now)
+            process.tick(self.now)
+        except LeadershipLost:
+            self.operator = None if self.operator is process else self.operator
+        except StandsStill:
+            self.operator = process
+            self.stop_process()
         except Killed:
             self.kill_operator()
+        else:
+            return True
+        return False
+
+    def _successor(self) -> Operator:
+        site = Site(
+            self.api, self.kubevirt, self.world, self.records, self.tell, self._at_boundary, self._audit, self._deliver
+        )
+        leadership = Leadership(self.lease, self.now)
+        return Operator(site, leadership, self.now, self.lag, self.next_clock_ahead)
+
+    # ── requests on their way ──
+
+    def _deliver(self, effect: Effect, request: Callable[[float], None]) -> None:
+        word = type(effect).__name__
+        delay = self.held_up.pop(word, 0.0)
+        if not delay:
+            request(self.now)
+            return
+        self.tell("hardware", f"the request for {word} is held up for {delay:g} s")
+        if isinstance(effect, CloseNode | OpenNode | MarkOutOfService | ClearOutOfService):
+            request = self._unless_changed(effect.node, request)
+        self._on_their_way.append((self.now + delay, request))
+
+    def _unless_changed(self, node: str, request: Callable[[float], None]) -> Callable[[float], None]:
+        """Writes of a Node name the version that they were decided on."""
+        known = replace(self.api.nodes[node], renewed_at=0.0, heartbeat=0.0)
+
+        def write(now: float) -> None:
+            if replace(self.api.nodes[node], renewed_at=0.0, heartbeat=0.0) == known:
+                request(now)
+
+        return write
+
+    def _arrive(self) -> None:
+        due = [request for at, request in self._on_their_way if at <= self.now]
+        self._on_their_way = [(at, request) for at, request in self._on_their_way if at > self.now]
+        for request in due:
+            request(self.now)
 
     def _at_boundary(self, where: str) -> None:
         self.boundary(where)
 
     def _audit(self, view: PairView, action: ActionView | None, effect: Effect) -> None:
+        for broken in invariants.only_the_leader_acts(self.lease, self._acting, self.now):
+            self._violated(broken)
         for broken in invariants.of_an_effect(self.world, self.api, self.records, view, action, effect):
             self._violated(broken)
         if isinstance(effect, PowerOff):
@@ -122,7 +194,9 @@ class Simulation:
 
     def _register(self, server: Server, allocatable: Resources) -> None:
         fine = {"PeerUnreachable": Condition("False", self.now), "PrivateLinkProblem": Condition("False", self.now)}
-        node = NodeObject(server.name, server.system_uuid, allocatable, server.boot_id, self.now, conditions=fine)
+        node = NodeObject(
+            server.name, server.system_uuid, allocatable, server.boot_id, self.now, self.now, conditions=fine
+        )
         self.api.put(self.api.nodes, server.name, node)
 
     def _settle(self, guest: Guest) -> None:

@@ -68,6 +68,12 @@ class Server:
     killed_by_us: bool = False
     cured_by_boot: list[Callable[[], None]] = field(default_factory=list)
     """What breaks no longer once it has booted: a wedged driver, a port that hangs."""
+    deaf: bool = False
+    """Its detector hears nothing of the other server, whatever is true."""
+    detectors: bool = True
+    """They report; if not, what they said last stands."""
+    clock_ahead: float = 0.0
+    """Seconds by which its clock is ahead of everybody else's."""
 
     @property
     def boot_id(self) -> str:
@@ -80,12 +86,12 @@ class Server:
     @property
     def reports(self) -> bool:
         """Its detectors reach the API."""
-        return self.up and self.api_link
+        return self.up and self.api_link and self.detectors
 
     @property
     def connected(self) -> bool:
         """Its kubelet reaches the API."""
-        return self.reports and self.kubelet
+        return self.up and self.api_link and self.kubelet
 
 
 @dataclass
@@ -165,7 +171,7 @@ class World:
         if server.state is State.OFF:
             server.state, server.up_at = State.BOOTING, self.now + server.boot_seconds
             server.boots += 1
-            server.kubelet = server.virt_handler = True
+            server.kubelet = server.virt_handler = server.detectors = True
             server.killed_by_us = False
             while server.cured_by_boot:
                 server.cured_by_boot.pop()()
@@ -236,7 +242,7 @@ class World:
     def hears(self, name: str) -> bool:
         """A server gets an answer from its peer on some path."""
         me, peer = self.servers[name], self.peer(name)
-        return me.up and peer.up and (self.private_link or (me.public_link and peer.public_link))
+        return me.up and peer.up and not me.deaf and (self.private_link or (me.public_link and peer.public_link))
 
     # ── guests ──
 
