@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.installed
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint bench crds lock clean
+.PHONY: help demo lab lab-stop test check lint soak mutants bench crds lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,16 @@ lint: $(VENV) ## Run the linters alone
 	@$(BIN)/hadolint Dockerfile
 	$(call step,definitions generated from the models)
 	@$(BIN)/python -m avance.api.crd --check
+
+STEPS ?= 1000000
+SEED ?= 1
+soak: $(VENV) ## Simulate a million steps of random faults; STEPS=n and SEED=n choose how many and which
+	@AVANCE_SIM_STEPS=$(STEPS) AVANCE_SIM_SEED=$(SEED) $(BIN)/python -m pytest tests/simulator/test_random_faults.py -m slow -n auto
+
+MUTANTS ?=
+WORKERS ?= 1
+mutants: $(VENV) ## Change the core in every small way and count what the tests notice; MUTANTS='avance.core.licence*' chooses
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.proof.mutants $(MUTANTS)
 
 PAIRS ?= 100
 bench: $(VENV) ## Measure beside a bare watch and POST; PAIRS=1000 takes five minutes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.model import Resources
 from avance.simulator.objects import Api, Condition, NodeObject, Pod
@@ -13,6 +15,7 @@ GRACE_SECONDS = 50.0
 EVICTION_SECONDS = 300.0
 """After this time on an unreachable node a pod is marked for deletion."""
 POD_GC_SECONDS = 20.0
+DETECTOR_START_SECONDS = 2.0
 LABEL_SECONDS = 60.0
 """virt-handler's heartbeat writes its label this often."""
 
@@ -24,16 +27,28 @@ class Cluster:
         self._labelled_at: dict[str, float] = {}
         self._connected: dict[str, bool] = {}
         self._reported: dict[str, dict[str, str]] = {}
+        self._detect_from: dict[str, float] = {}
 
     def tick(self, now: float) -> None:
         for server in self.world.servers.values():
             self._kubelet(server, now)
             self._virt_handler_label(server, now)
-            if server.reports and server.detectors:
+            if server.reports and now >= self._detect_from.get(server.name, 0.0):
                 self._detectors(server, now)
         for node in list(self.api.nodes.values()):
             self._node_lifecycle(node, now)
         self._schedule(now)
+
+    def restart_detectors(self, node: str) -> None:
+        """They begin with the report that all is well, and look for themselves a moment later."""
+        conditions = self.api.nodes[node].conditions
+        well = {
+            type_: replace(condition, status="False") if type_ == PEER_UNREACHABLE else condition
+            for type_, condition in conditions.items()
+        }
+        self.api.change(self.api.nodes, node, conditions=well)
+        self._reported.pop(node, None)
+        self._detect_from[node] = self.world.now + DETECTOR_START_SECONDS
 
     def _kubelet(self, server: Server, now: float) -> None:
         was = self._connected.get(server.name, True)

@@ -59,12 +59,14 @@ def fail_part_until_boot(sim: Simulation, part: str, node: str, component: str =
 
 @EVENTS.says("the detectors of {node} (?P<how>hang|report again)")
 def detectors(sim: Simulation, node: str, how: str) -> None:
-    sim.world.servers[node].detectors = how != "hang"
+    sim.world.servers[node].detectors_hang = how == "hang"
 
 
 @EVENTS.says("the detector of {node} (?P<how>goes deaf|hears again)")
 def deaf(sim: Simulation, node: str, how: str) -> None:
     sim.world.servers[node].deaf = how == "goes deaf"
+    if how == "hears again":
+        sim.cluster.restart_detectors(node)
 
 
 # ── servers ──
@@ -301,8 +303,10 @@ def mend_everything(sim: Simulation) -> None:
     for server in sim.world.servers.values():
         server.broken.clear()
         server.cured_by_boot.clear()
-        server.api_link = server.public_link = server.kubelet = server.virt_handler = server.detectors = True
+        server.api_link = server.public_link = server.kubelet = server.virt_handler = True
+        server.detectors_hang = False
         server.deaf = False
+        sim.cluster.restart_detectors(server.name)
         sim.world.mend_bmc(server.name)
         ask_reset_mtbf(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us)

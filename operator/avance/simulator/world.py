@@ -70,8 +70,8 @@ class Server:
     """What breaks no longer once it has booted: a wedged driver, a port that hangs."""
     deaf: bool = False
     """Its detector hears nothing of the other server, whatever is true."""
-    detectors: bool = True
-    """They report; if not, what they said last stands."""
+    detectors_hang: bool = False
+    """They report nothing new: what they said last stands."""
     clock_ahead: float = 0.0
     """Seconds by which its clock is ahead of everybody else's."""
 
@@ -86,7 +86,7 @@ class Server:
     @property
     def reports(self) -> bool:
         """Its detectors reach the API."""
-        return self.up and self.api_link and self.detectors
+        return self.up and self.api_link and self.detectors and not self.detectors_hang
 
     @property
     def connected(self) -> bool:
@@ -171,8 +171,8 @@ class World:
         if server.state is State.OFF:
             server.state, server.up_at = State.BOOTING, self.now + server.boot_seconds
             server.boots += 1
-            server.kubelet = server.virt_handler = server.detectors = True
-            server.killed_by_us = False
+            server.kubelet = server.virt_handler = True
+            server.killed_by_us = server.detectors_hang = False
             while server.cured_by_boot:
                 server.cured_by_boot.pop()()
             self._tell("hardware", f"{name} has power and boots")
