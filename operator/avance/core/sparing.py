@@ -12,7 +12,7 @@ from avance.core.fitness import bound_for, room_on, why_not_move_to, why_not_ser
 from avance.core.liveness import Life, judge
 from avance.core.model import NodeView, PairView, Resources, VmView
 from avance.core.power import same_system
-from avance.core.replication import only_good_copy
+from avance.core.replication import only_good_copy, why_not_move
 
 HAND_OVER = "HandOver"
 """The step in which an action waits until its server holds no VM any more, and the reason of the moves for it."""
@@ -81,6 +81,9 @@ def why_not_hand_over(view: PairView, node: NodeView, now: float) -> str:
             return f"{vm.key} cannot be moved as it is now"
         if instance.migratable is False:
             return f"{vm.key} cannot be live-migrated: {instance.not_migratable_because}"
+        stale = why_not_move(view, vm, peer.name)
+        if stale:
+            return stale
     if not total(vm.needs for vm in staying).fits_in(room_on(view, peer)):
         return f"{peer.name} has no room for the VMs of {node.name}"
     return ""

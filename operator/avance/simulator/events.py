@@ -313,6 +313,8 @@ def mend_everything(sim: Simulation) -> None:
     for vm in sim.api.vms:
         sim.kubevirt.boot_again(vm)
         sim.kubevirt.migrations.trouble.pop(vm, None)
+    for vm in sim.disks.mend() if sim.disks else ():
+        sim.api.change(sim.api.vms, vm, written=None)  # who restores a backup forgets what was written last
     sim.operator_may_run = True
     sim.let_go_on()
     if sim.operator is not None:

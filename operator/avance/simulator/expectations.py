@@ -137,6 +137,22 @@ def score_is(sim: Simulation, node: str, number: str) -> bool:
     return seen is not None and score(seen.faults).value == _count(number)
 
 
+@EXPECTATIONS.says("the disks of {vm} are in sync")
+def disks_in_sync(sim: Simulation, vm: str) -> bool:
+    return sim.disks is None or sim.disks.in_sync(vm)
+
+
+@EXPECTATIONS.says("the disks of {vm} are not in sync")
+def disks_not_in_sync(sim: Simulation, vm: str) -> bool:
+    return not disks_in_sync(sim, vm)
+
+
+@EXPECTATIONS.says("what {vm} wrote last is on {node} alone")
+def wrote_last(sim: Simulation, vm: str, node: str) -> bool:
+    written = sim.api.vms[vm].written
+    return written is not None and written.holders == (node,)
+
+
 _TYPES = "(?P<type>" + "|".join(ActionType) + ")"
 _OUTCOME = r"(?: that (?P<outcome>succeeded|failed|was cancelled|were cancelled|is open|are open))?"
 

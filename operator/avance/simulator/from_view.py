@@ -124,6 +124,9 @@ def _conditions(node: NodeView, now: float) -> dict[str, Condition]:
 
 def _settle(sim: Simulation, view: PairView, vm: VmView) -> None:
     sim.api.put(sim.api.vms, vm.key, VmObject(**_alike(VmObject, vm)))
+    if sim.disks is not None and vm.storage is not None:
+        sim.disks.add(vm.key)
+        sim.disks.as_seen(vm.key, vm.storage, vm.written.holders if vm.written else ())
     if vm.instance is not None:
         _live(sim, view, vm, vm.instance)
 

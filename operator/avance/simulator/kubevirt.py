@@ -10,6 +10,7 @@ from __future__ import annotations
 from avance.core.model import VmPhase
 from avance.simulator import guest_health
 from avance.simulator.cluster import Cluster
+from avance.simulator.disks import Disks
 from avance.simulator.live_migration import LiveMigrations
 from avance.simulator.objects import Instance, Pod, VmObject
 from avance.simulator.world import Guest, Server, World
@@ -22,10 +23,11 @@ KILL_SECONDS = 2.0
 
 
 class KubeVirt:
-    def __init__(self, cluster: Cluster, world: World) -> None:
+    def __init__(self, cluster: Cluster, world: World, disks: Disks | None = None) -> None:
         self._cluster = cluster
         self._api = cluster.api
         self._world = world
+        self._disks = disks
         self.migrations = LiveMigrations(self._api, world)
         self._boot_trouble: set[tuple[str, str]] = set()
         """VM and server; an empty server means every one."""
@@ -225,7 +227,8 @@ class KubeVirt:
     def _boot(self, pod: Pod, instance: Instance, server: Server, now: float) -> None:
         guest = self._world.guest_of_pod(pod.uid)
         if guest is None:
-            self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
+            if self._disks is None or self._disks.attach(pod.vm, server.name):
+                self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
         elif now - guest.started_at >= self._world.timing.boot_of(pod.vm):
             if {(pod.vm, ""), (pod.vm, server.name)} & self._boot_trouble:
                 self._world.end_guest(guest, "crash")

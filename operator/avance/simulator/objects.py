@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from avance.core.guest import HealthCheck
 from avance.core.model import Resources, RestartPriority, VmPhase
 from avance.core.policy import PairPolicy, Pause
+from avance.core.storage import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class VmObject:
     last_node: str = ""
     moved_at: float | None = None
     admitted: bool = False
+    written: Written | None = None
     pause: Pause | None = None
     health_check: HealthCheck | None = None
     answered: str = ""

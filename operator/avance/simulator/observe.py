@@ -14,6 +14,7 @@ from avance.core.model import InstanceView, MigrationView, NodeView, PairView, P
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
 from avance.core.remember import remember
+from avance.core.storage import StorageView
 from avance.simulator.objects import Instance, NodeObject, Snapshot, VmObject
 from avance.simulator.records import Records
 
@@ -27,7 +28,14 @@ class Observer:
         """Of each node: its last renewal, when that was seen, since when it has been in contact."""
         self._first_seen: dict[tuple[str, ...], tuple[str, float]] = {}
 
-    def view(self, seen: Snapshot, records: Records, power: Mapping[str, PowerReading], now: float) -> PairView:
+    def view(
+        self,
+        seen: Snapshot,
+        records: Records,
+        power: Mapping[str, PowerReading],
+        storage: Mapping[str, StorageView],
+        now: float,
+    ) -> PairView:
         view = PairView(
             name="pair",
             nodes=tuple(
@@ -37,7 +45,7 @@ class Observer:
                 )
                 for name in sorted(seen.nodes)
             ),
-            vms=tuple(self._vm(vm, seen, now) for vm in seen.vms.values()),
+            vms=tuple(self._vm(vm, seen, storage.get(vm.key), now) for vm in seen.vms.values()),
             pods=tuple(
                 PodView("default", pod.name, pod.uid, pod.vm, pod.instance_uid, pod.node, pod.phase, pod.unschedulable)
                 for pod in seen.pods.values()
@@ -94,7 +102,7 @@ class Observer:
             known = self._first_seen[what] = (value, now)
         return known[1]
 
-    def _vm(self, vm: VmObject, seen: Snapshot, now: float) -> VmView:
+    def _vm(self, vm: VmObject, seen: Snapshot, storage: StorageView | None, now: float) -> VmView:
         instance = seen.instances.get(vm.key)
         return VmView(
             namespace=vm.namespace,
@@ -112,6 +120,8 @@ class Observer:
             last_node=vm.last_node,
             moved_at=vm.moved_at,
             admitted=vm.admitted,
+            storage=storage,
+            written=vm.written,
             pause=vm.pause,
             health_check=vm.health_check,
             answered=vm.answered,

@@ -31,12 +31,18 @@ from avance.core.model import ActionPhase, ActionView, PairView
 from avance.core.plan import Plan, plan
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
+from avance.core.replication import written_now
+from avance.core.storage import StorageView
+from avance.simulator.disks import Disks
 from avance.simulator.kubevirt import KubeVirt
 from avance.simulator.leadership import Leadership
 from avance.simulator.objects import Api, Snapshot
 from avance.simulator.observe import Observer
 from avance.simulator.records import Records
 from avance.simulator.world import World
+
+STORAGE_SECONDS = 2.0
+"""How often the storage is asked."""
 
 
 class Killed(Exception):
@@ -58,6 +64,8 @@ class Site:
     api: Api
     kubevirt: KubeVirt
     world: World
+    disks: Disks | None
+    """None with storage that both servers share."""
     records: Records
     tell: Callable[[str, str], None]
     boundary: Callable[[str], None]
@@ -92,6 +100,8 @@ class Operator:
         self._power: dict[str, PowerReading] = {}
         self._answers: dict[str, tuple[float, PowerReading]] = {}
         self._asked_at: dict[str, float] = {}
+        self._storage: dict[str, StorageView] = {}
+        self._storage_due = started_at
         self._would: set[str] = set()
         self._due = started_at
         self.view: PairView | None = None
@@ -102,7 +112,7 @@ class Operator:
         self.leadership.keep(now, reaches_api=self.reaches_api)
         self._check_that_it_leads(now)
         mine = now + self._clock_ahead
-        news = self._take_in(mine) | self._take_answers(mine)
+        news = self._take_in(mine) | self._take_answers(mine) | self._ask_storage(mine)
         if self._seen is not None and (news or mine >= self._due):
             self._look(self._seen, mine)
 
@@ -122,7 +132,7 @@ class Operator:
         return news
 
     def _look(self, seen: Snapshot, now: float) -> None:
-        view = self.view = self._observer.view(seen, self._site.records, self._power, now)
+        view = self.view = self._observer.view(seen, self._site.records, self._power, self._storage, now)
         self._keep_status(view, now)
         self.last_plan = todo = plan(view, now)
         self._due = now + 3600.0 if todo.look_at is None else todo.look_at
@@ -135,7 +145,7 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """What outlives an operator: where a VM ran, was it admitted, which instance answered; nodes' histories."""
+        """What outlives an operator: where a VM ran and wrote, was it admitted, which instance answered; histories."""
         for node in view.nodes:
             self._site.records.histories[node.name] = node.history
         for vm in view.vms:
@@ -143,6 +153,8 @@ class Operator:
                 continue
             taken_on = vm.should_run and not why_not_admitted(view, vm)
             self._site.api.change(self._site.api.vms, vm.key, admitted=taken_on)
+            if self.reaches_api:
+                self._site.api.change(self._site.api.vms, vm.key, written=written_now(view, vm))
             if vm.instance is not None and vm.instance.signs.answers:
                 self._site.api.change(self._site.api.vms, vm.key, answered=vm.instance.uid)
             if vm.running and vm.node and vm.node != vm.last_node:
@@ -203,6 +215,16 @@ class Operator:
         for node in ready:
             self._power[node] = self._answers.pop(node)[1]
         return bool(ready)
+
+    # ── storage ──
+
+    def _ask_storage(self, now: float) -> bool:
+        """True if it has something new to say."""
+        if self._site.disks is None or now < self._storage_due:
+            return False
+        self._storage_due = now + STORAGE_SECONDS
+        before, self._storage = self._storage, self._site.disks.answer()
+        return before != self._storage
 
     # ── effects ──
 

@@ -15,8 +15,13 @@ import yaml
 
 from avance.core.components import ComponentKind
 from avance.core.model import Resources, RestartPriority
-from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, RebootPolicy
-from avance.simulator import operator_events  # noqa: F401 - its sentences are events too
+from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, RebootPolicy, StoragePolicy
+from avance.core.storage import StorageProvider
+from avance.simulator import (
+    disk_events,  # noqa: F401 - adds its sentences to EVENTS
+    operator_events,  # noqa: F401 - its sentences are events too
+)
+from avance.simulator.disks import RESYNC_SECONDS
 from avance.simulator.events import EVENTS, happen
 from avance.simulator.expectations import EXPECTATIONS, holds
 from avance.simulator.objects import VmObject
@@ -29,7 +34,11 @@ TIME = re.compile(r"[\d.]+ (?:s|min)\b")
 AFTER_THE_LAST = 30.0
 """Seconds that a scenario goes on after the last time that it names, unless it says when it ends."""
 KEYS = {"shows", "table", "pair", "vms", "when", "then", "ends"}
-SETTINGS = {"mode", "placement", "health", "mtbf", "detection", "fencing", "recovery", "restart", "migration", "limits"}
+SETTINGS = {
+    "mode", "placement", "health", "mtbf", "detection", "fencing", "recovery", "restart", "migration", "limits",
+    "storage",
+}  # fmt: skip
+NO_SETTINGS = ("servers", "lag", "resync")
 UUIDS = ("1c5f2a52-3a4e-4d8a-9b41-0d1f5f6e7a01", "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02")
 
 
@@ -60,6 +69,8 @@ class Scenario:
     ends: float
     policy: PairPolicy = field(default_factory=PairPolicy)
     lag: float = TICK
+    resync: float = RESYNC_SECONDS
+    """Seconds that a copy of a VM's disks takes to be brought up to date."""
     place: Place = field(default_factory=Place)
     """Which line of the fault table and which safety rules it shows."""
 
@@ -68,7 +79,7 @@ class Scenario:
             (Server(name, uuid, boot_seconds), allocatable)
             for (name, allocatable, boot_seconds), uuid in zip(self.servers, UUIDS, strict=True)
         ]
-        return Simulation(servers, self.guests, self.policy, self.lag)
+        return Simulation(servers, self.guests, self.policy, self.lag, resync_seconds=self.resync)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,7 @@ def parse(name: str, document: Any) -> Scenario:
         ends=ends,
         policy=_policy(pair),
         lag=_seconds(pair.get("lag", "0.25 s")),
+        resync=_seconds(pair.get("resync", f"{RESYNC_SECONDS:g} s")),
         place=place(document.get("table")),
     )
 
@@ -234,10 +246,10 @@ def _window(text: str, ends: float) -> tuple[float, float, bool]:
 def _policy(pair: Mapping[str, Any]) -> PairPolicy:
     policy = PairPolicy()
     for name, value in pair.items():
-        if name in ("servers", "lag"):
+        if name in NO_SETTINGS:
             continue
         if name not in SETTINGS:
-            raise ScenarioError(f"a pair has no {name}; it has: servers, lag, {', '.join(sorted(SETTINGS))}")
+            raise ScenarioError(f"a pair has no {name}; it has: {', '.join((*NO_SETTINGS, *sorted(SETTINGS)))}")
         policy = replace(policy, **{name: _setting(name, getattr(policy, name), value)})
     return policy
 
@@ -247,6 +259,8 @@ def _setting(name: str, default: Any, value: Any) -> Any:
         return Mode(value)
     if name == "placement":
         return PlacementPolicy(value)
+    if name == "storage":
+        return _storage(value)
     known = {each.name for each in fields(default)}
     if name == "mtbf":
         return _mtbf(default, value)
@@ -254,6 +268,18 @@ def _setting(name: str, default: Any, value: Any) -> Any:
         if key not in known:
             raise ScenarioError(f"{name} has no {key}; it has: {', '.join(sorted(known))}")
     return replace(default, **value)
+
+
+def _storage(value: Any) -> StoragePolicy:
+    """`shared`, `replicated`, or settings of what is replicated."""
+    if value == "shared":
+        return StoragePolicy()
+    replicated = StoragePolicy(StorageProvider.LINSTOR)
+    if value == "replicated":
+        return replicated
+    if not isinstance(value, dict) or value.keys() - {"only_copy_patience_seconds"}:
+        raise ScenarioError("storage is shared, replicated, or {only_copy_patience_seconds: 300}, which is replicated")
+    return replace(replicated, **value)
 
 
 def _mtbf(default: MtbfPolicy, value: Mapping[str, Any]) -> MtbfPolicy:

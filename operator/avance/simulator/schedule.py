@@ -42,8 +42,9 @@ Cause = Callable[[Random, str, str, float], Trouble]
 def schedule(seed: int) -> str:
     """A scenario file."""
     random = Random(seed)
-    liar = random.random() < 0.1
-    events = sorted(_events(random, _without_silence(CAUSES) if liar else CAUSES))
+    liar, replicated = random.random() < 0.1, random.random() < 0.5
+    causes = CAUSES | DISK_CAUSES if replicated else CAUSES
+    events = sorted(_events(random, _without_silence(causes) if liar else causes))
     if liar:
         # Believed by nobody as long as the other server hears that one.
         events.insert(0, (float(random.randint(1, CALM_BEFORE)), f"the BMC of node-a {BmcMode.LIE_OFF}"))
@@ -51,6 +52,8 @@ def schedule(seed: int) -> str:
         "shows": f"Random faults of seed {seed}: nothing unsafe meanwhile, and everything serves once they are mended.",
         "pair": {
             "lag": f"{random.choice((0.25, 0.25, 1, 3))} s",
+            "storage": "replicated" if replicated else "shared",
+            "resync": f"{random.choice((5, 60, 300))} s",
             "placement": random.choice(("Consolidated", "Balanced")),
             "servers": [
                 {
@@ -213,13 +216,21 @@ CAUSES: dict[str, Cause] = {
     "clock of a node": _node_clock,
     "clock of the operator": _operator_clock,
 }
+DISK_CAUSES: dict[str, Cause] = {
+    "disk lost": _once("the disk of {node} is lost"),
+    "disk swapped": _pair_of("the disk of {node} is lost", "the disk of {node} has been replaced by an empty one"),
+    "empty disks": _once("{node} has been replaced with empty disks"),
+    "split volume": _once("a volume of {vm} splits"),
+    "storage silent": _pair_of("the storage cannot be asked", "the storage can be asked again"),
+}
+"""What can break beside that where disks are replicated."""
 OPENINGS = ("power", "crash", "reboot", "partition", "API", "kubelet", "power supply", "private link")
 """What makes the operator act."""
 COMPANY = (
     "BMC", "power", "crash", "reboot", "switched on", "power for a while", "partition", "API", "API for both",
     "kubelet", "private link", "public network", "forced deletion", "operator killed", "operator stands still",
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
-    "deaf detector", "detectors", "virt-handler", "asked restart", "running", "guest",
+    "deaf detector", "detectors", "virt-handler", "asked restart", "running", "guest", *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
 SILENCES = {

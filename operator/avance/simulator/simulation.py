@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from avance.core.effects import ClearOutOfService, CloseNode, Effect, MarkOutOfService, OpenNode, PowerOff
 from avance.core.model import ActionView, PairView, Resources, VmPhase
 from avance.core.policy import PairPolicy
+from avance.core.storage import StorageProvider
 from avance.simulator import invariants
 from avance.simulator.cluster import Cluster
+from avance.simulator.disk_invariants import of_an_effect_on_disks
+from avance.simulator.disks import RESYNC_SECONDS, Disks
 from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.kubevirt import KubeVirt
 from avance.simulator.leadership import DURATION_SECONDS, Leadership, Lease
@@ -49,6 +52,7 @@ class Simulation:
         policy: PairPolicy | None = None,
         lag: float = 0.25,
         begins_at: float = EPOCH,
+        resync_seconds: float = RESYNC_SECONDS,
     ) -> None:
         self.now = self._began_at = begins_at
         self.timeline: list[Entry] = []
@@ -56,9 +60,12 @@ class Simulation:
         self.world = World([server for server, _ in servers], self.tell)
         self.api = Api()
         self.cluster = Cluster(self.api, self.world)
-        self.kubevirt = KubeVirt(self.cluster, self.world)
-        self.records = Records()
         self.api.policy = policy or PairPolicy()
+        self.world.now = self.now
+        replicated = self.api.policy.storage.provider is not StorageProvider.NONE
+        self.disks = Disks(self.world, resync_seconds) if replicated else None
+        self.kubevirt = KubeVirt(self.cluster, self.world, self.disks)
+        self.records = Records()
         self.lag = lag
         self.boundary: Callable[[str], None] = lambda where: None
         self.operator: Operator | None = None
@@ -72,7 +79,6 @@ class Simulation:
         """Types of effects whose next request is held up on its way, and for how many seconds."""
         self._on_their_way: list[tuple[float, Callable[[float], None]]] = []
         self.lease = Lease(begins_at - DURATION_SECONDS)
-        self.world.now = self.now
         for server, allocatable in servers:
             self._register(server, allocatable)
         for guest in guests:
@@ -91,9 +97,13 @@ class Simulation:
         self.world.tick(self.now)
         self.cluster.tick(self.now)
         self.kubevirt.tick(self.now)
+        if self.disks is not None:
+            self.disks.tick(self.now)
         self._arrive()
         self._run_operator()
         for broken in invariants.after_each_step(self.world, self.records):
+            self._violated(broken)
+        for broken in self.disks.stale_starts if self.disks is not None else ():
             self._violated(broken)
 
     def kill_operator(self) -> None:
@@ -142,7 +152,15 @@ class Simulation:
 
     def _successor(self) -> Operator:
         site = Site(
-            self.api, self.kubevirt, self.world, self.records, self.tell, self._at_boundary, self._audit, self._deliver
+            self.api,
+            self.kubevirt,
+            self.world,
+            self.disks,
+            self.records,
+            self.tell,
+            self._at_boundary,
+            self._audit,
+            self._deliver,
         )
         leadership = Leadership(self.lease, self.now)
         return Operator(site, leadership, self.now, self.lag, self.next_clock_ahead)
@@ -184,6 +202,9 @@ class Simulation:
             self._violated(broken)
         for broken in invariants.of_an_effect(self.world, self.api, self.records, view, action, effect):
             self._violated(broken)
+        if self.disks is not None:
+            for broken in of_an_effect_on_disks(self.disks, self.world, self.api, view, effect):
+                self._violated(broken)
         if isinstance(effect, PowerOff):
             self.world.servers[effect.node].killed_by_us = True
 
@@ -203,6 +224,8 @@ class Simulation:
         """Put a VM there as it would be after it had been started a while ago."""
         vm = guest.vm
         self.api.put(self.api.vms, vm.key, vm)
+        if self.disks is not None:
+            self.disks.add(vm.key)
         if not guest.on:
             return
         instance = Instance(

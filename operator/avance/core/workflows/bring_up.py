@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avance.core.effects import ApplyVm, StartVm
+from avance.core.fitness import why_not_serve
 from avance.core.licence import why_not_ended, why_stale
 from avance.core.liveness import standing_evidence
 from avance.core.model import ActionView, PairView, VmPhase, VmView
@@ -46,7 +47,7 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
     forbidden = "" if action.current == "Start" else why_not_ended(view, vm, now)
     if forbidden:
         return wait("Release", f"{vm.key} is not started yet: {forbidden}", look_at=now + 1)
-    stale = why_stale(view, vm, action.destination or vm.prefers)
+    stale = _why_disks_forbid(action, view, vm, now)
     if stale and action.current != "Start":
         return cancel("Release", f"{vm.key} is not started there: {stale}")
     if action.destination and vm.prefers != action.destination:
@@ -60,6 +61,17 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
         return wait("Start", f"{vm.key} is not started yet: {stale}", look_at=deadline)
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
     return act("Start", f"starting {vm.key} on {action.destination or 'its node'}", start, look_at=deadline)
+
+
+def _why_disks_forbid(action: ActionView, view: PairView, vm: VmView, now: float) -> str:
+    """Why its disks forbid the start: where it shall go, or where it would stray to because that server is closed."""
+    on = action.destination or vm.prefers
+    here, other = view.node(on), view.peer(on)
+    if here is None or other is None or vm.storage is None:
+        return why_stale(view, vm, on)
+    closed = why_not_serve(view, here, now)
+    strays = closed and not why_not_serve(view, other, now) and why_stale(view, vm, other.name)
+    return why_stale(view, vm, on) or (f"{closed}, and {strays}" if strays else "")
 
 
 def _deadline(action: ActionView, view: PairView, now: float) -> float:

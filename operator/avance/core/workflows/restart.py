@@ -8,6 +8,7 @@ meanwhile, whether its guest has ended or not.
 from __future__ import annotations
 
 from avance.core.effects import StopVm
+from avance.core.licence import why_stale
 from avance.core.liveness import Life, judge
 from avance.core.model import ActionView, InstanceView, PairView, VmView
 from avance.core.progress import Progress, act, cancel, wait
@@ -37,4 +38,7 @@ def _end_guest(view: PairView, vm: VmView, instance: InstanceView, now: float) -
         return cancel("EndGuest", f"nobody can end the guest of {vm.key}: {verdict.because}")
     if verdict.life is not Life.ALIVE:
         return wait("EndGuest", f"waiting for a sign of life: {verdict.because}", look_at=verdict.reconsider_at)
+    stale = why_stale(view, vm, "")
+    if stale:
+        return cancel("EndGuest", f"{vm.key} would not start again: {stale}")
     return act("EndGuest", f"ending the guest of {vm.key} on {instance.node}", StopVm(vm.key, instance.uid))
