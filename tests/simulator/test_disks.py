@@ -125,7 +125,7 @@ def test_who_restores_a_backup_is_told_of_where_the_newest_copy_is_lost() -> Non
 
 
 def test_a_live_pair_is_continued_with_the_copies_as_they_are() -> None:
-    sim, disks = site()
+    _, disks = site()
     disks.as_seen(WEB, views.disks(b=DiskState.OUTDATED, link=Connection.DISCONNECTED), ("node-a",))
     assert list(disks.only_copy_on("node-a")) == [WEB]
     disks.as_seen(WEB, views.disks(link=Connection.SPLIT), ())
