@@ -22,10 +22,10 @@ def why_void(action: ActionView, view: PairView, node: NodeView, now: float) -> 
     said, peer = action.evidence, view.peer(node.name)
     if said is not None and (said.boot_id, said.heartbeat) != (node.boot_id, node.heartbeat):
         return f"{node.name} has given a sign of life since"
-    if now >= action.created_at + view.policy.fencing.attestation_seconds:
-        return "it has expired: look again whether the server is off, and create another one"
     if peer is not None and peer.hears_peer:
         return f"{peer.name} still hears {node.name}, and nobody's word overrides that"
+    if now >= action.created_at + view.policy.fencing.attestation_seconds:
+        return "it has expired: look again whether the server is off, and create another one"
     return _contradicted_by_bmc(node)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avance.core.liveness import clock_time, lies
+from avance.core.liveness import Life, clock_time, judge, lies, silent
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
 
@@ -78,6 +78,21 @@ def trouble(view: PairView, now: float) -> str:
             f"{node.name} is held to be dead since {clock_time(since)}, nothing proves it off, its VMs wait: {why}. "
             f"Mend that, or see to it that {node.name} is off and stays off, and create an AvanceAction AttestOff"
         )
+    return _suspect_for_long(view, now)
+
+
+def _suspect_for_long(view: PairView, now: float) -> str:
+    """A server that only one observer holds to be dead, and that nobody hears, is fenced by nobody."""
+    for node in view.nodes:
+        verdict, peer = judge(view, node, now), view.peer(node.name)
+        patience = view.policy.detection.lease_silence_seconds + TELL_AFTER_SECONDS
+        if verdict.life is not Life.SUSPECT or view.open_action(node.name) or now < node.heard_at + patience:
+            continue
+        if peer is not None and not peer.hears_peer and not silent(view, peer, now):
+            return (
+                f"{node.name} may be dead, and is not fenced: {verdict.because}. If it is, switch it off by its BMC; "
+                "or see to it that it is off and stays off, and create an AvanceAction AttestOff"
+            )
     return ""
 
 

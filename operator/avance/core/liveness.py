@@ -115,7 +115,8 @@ def _may_tell(view: PairView, node: NodeView) -> bool:
     One that avance has switched off before has to hear the other one in its present life, and to be in service, before
     its word that the other one is gone counts.
     """
-    was_off = any(a.evidence is not None and a.evidence.node == node.name for a in view.actions)
+    fenced = (action.evidence for action in view.actions if action.type not in RECORDS_ONLY)
+    was_off = any(evidence is not None and evidence.node == node.name for evidence in fenced)
     return not was_off or node.history.heard_peer_in == node.boot_id
 
 

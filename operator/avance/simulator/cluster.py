@@ -60,7 +60,8 @@ class Cluster:
             server.reachable_since = now
         if not was or now - node.renewed_at >= RENEW_SECONDS:
             self.api.change(self.api.nodes, server.name, renewed_at=now, ready="True", unready_since=None,
-                            boot_id=server.boot_id, heartbeat=now + server.clock_ahead)  # fmt: skip
+                            shutting_down=False, boot_id=server.boot_id,
+                            heartbeat=now + server.clock_ahead)  # fmt: skip
 
     def _virt_handler_label(self, server: Server, now: float) -> None:
         """At its start and every minute it says that the node takes VMs, whoever has said otherwise."""
@@ -101,8 +102,9 @@ class Cluster:
         return {condition: "; ".join(parts) for condition, parts in messages.items()}
 
     def _node_lifecycle(self, node: NodeObject, now: float) -> None:
-        if node.ready == "True" and now - node.renewed_at > GRACE_SECONDS:
-            node = self.api.change(self.api.nodes, node.name, ready="Unknown", unready_since=now)
+        if node.ready != "Unknown" and now - node.renewed_at > GRACE_SECONDS:
+            since = node.unready_since or now
+            node = self.api.change(self.api.nodes, node.name, ready="Unknown", unready_since=since, shutting_down=False)
         evicted = node.unready_since is not None and now - node.unready_since > EVICTION_SECONDS
         for pod in list(self.api.pods.values()):
             if pod.node != node.name:

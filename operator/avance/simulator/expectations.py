@@ -105,7 +105,7 @@ def serves(sim: Simulation, node: str) -> bool:
 @EXPECTATIONS.says("{node} is proven off")
 def proven_off(sim: Simulation, node: str) -> bool:
     boot_id = sim.api.nodes[node].boot_id
-    return any(a.evidence and (a.evidence.node, a.evidence.boot_id) == (node, boot_id) for a in sim.records.all())
+    return sim.records.proves_off(node, boot_id)
 
 
 @EXPECTATIONS.says("{node} is not proven off")

@@ -133,8 +133,7 @@ def start_has_evidence(world: World, api: Api, records: Records, vm: str, instan
     for guest in world.ledger:
         if guest.vm != vm or guest.end_known:
             continue
-        proven = any(a.evidence and (a.evidence.node, a.evidence.boot_id) == (guest.server, guest.boot_id)
-                     for a in records.all())  # fmt: skip
+        proven = records.proves_off(guest.server, guest.boot_id)
         if not proven and api.nodes[guest.server].boot_id == guest.boot_id:
             yield f"{vm} is started although nothing proves that it has ended on {guest.server}"
 

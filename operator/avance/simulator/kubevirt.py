@@ -244,6 +244,14 @@ class KubeVirt:
             if pod.vm in self._hangs_once_up and instance.ready and guest.mind.hung_at is None:
                 guest.mind.hung_at = now
 
+    def shut_down(self, server: Server, now: float) -> None:
+        """The kubelet ends every guest of its server and reports it, as in an orderly shutdown."""
+        for pod in [pod for pod in self._api.pods.values() if pod.node == server.name and not pod.final]:
+            guest = self._world.guest_of_pod(pod.uid)
+            if guest is not None and guest.runs:
+                self._world.end_guest(guest, "shutdown")
+            self._report_end(pod, server, "shutdown", now)
+
     def _report_end(self, pod: Pod, server: Server, end: str, now: float) -> None:
         """The end of a pod and, if it was the one that its instance ran in, of the instance."""
         for guest in self._lives_of(pod):

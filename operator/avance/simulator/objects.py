@@ -10,6 +10,7 @@ from avance.core.guest import HealthCheck
 from avance.core.model import Resources, RestartPriority, VmPhase
 from avance.core.policy import PairPolicy, Pause
 from avance.core.storage import Written
+from avance.simulator.surroundings import Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class NodeObject:
     vms_label: bool = True
     """kubevirt.io/schedulable, which virt-handler sets and every launcher pod selects on."""
     unready_since: float | None = None
+    shutting_down: bool = False
+    """The kubelet's last word on Ready is that the node is shutting down."""
     fence_agent: bool = True
     """A way to fence it is configured."""
 
@@ -147,6 +150,7 @@ class Snapshot:
     pods: Mapping[str, Pod]
     migrations: Mapping[str, Migration]
     policy: PairPolicy
+    around: Around
 
 
 Object = TypeVar("Object")
@@ -162,6 +166,7 @@ class Api:
         self.pods: dict[str, Pod] = {}
         self.migrations: dict[str, Migration] = {}
         self.policy = PairPolicy()
+        self.around = Around()
         self.version = 0
         self.deleted: Callable[[Pod], None] = lambda pod: None
         self._uids = 0
@@ -183,6 +188,11 @@ class Api:
         if shelf.pop(key, None) is not None:
             self.version += 1
 
+    def look_around(self, around: Around) -> None:
+        """What is around the pair has changed."""
+        self.around = around
+        self.version += 1
+
     def edit_pair(self, policy: PairPolicy) -> None:
         """What a person writes into the pair's spec."""
         self.policy = policy
@@ -198,4 +208,4 @@ class Api:
 
     def snapshot(self) -> Snapshot:
         shelves = (dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
-        return Snapshot(*shelves, self.policy)
+        return Snapshot(*shelves, self.policy, self.around)

@@ -42,12 +42,23 @@ class Observer:
                 replace(
                     self._node(seen.nodes[name], seen.policy, power, now),
                     history=records.histories.get(name, NOTHING_REMEMBERED),
+                    bmc_lied=name in records.liars,
                 )
                 for name in sorted(seen.nodes)
             ),
             vms=tuple(self._vm(vm, seen, storage.get(vm.key), now) for vm in seen.vms.values()),
             pods=tuple(
-                PodView("default", pod.name, pod.uid, pod.vm, pod.instance_uid, pod.node, pod.phase, pod.unschedulable)
+                PodView(
+                    "default",
+                    pod.name,
+                    pod.uid,
+                    pod.vm,
+                    pod.instance_uid,
+                    pod.node,
+                    pod.phase,
+                    pod.unschedulable,
+                    ended_by_kubelet=pod.final,
+                )
                 for pod in seen.pods.values()
             ),
             actions=records.all(),
@@ -64,8 +75,9 @@ class Observer:
             ready=node.ready,
             heard_at=self._heard_at(node, now),
             heard=self._heard_at(node, now) != self._started_at,
-            heard_since=self._heard[node.name][2],
             heartbeat=str(node.heartbeat),
+            heard_since=max(self._heard[node.name][2], self._first_heard(node, now)),
+            shutting_down=node.shutting_down,
             boot_id=node.boot_id,
             system_uuid=node.system_uuid,
             faults=active_faults(node.name, conditions.values(), policy.health),
@@ -89,6 +101,11 @@ class Observer:
             since = known[2] if in_contact else now
             known = self._heard[node.name] = (node.heartbeat, now, since)
         return known[1]
+
+    def _first_heard(self, node: NodeObject, now: float) -> float:
+        """When this life of it was seen first; it may have begun long before this process."""
+        is_news = ("boot", node.name) in self._first_seen
+        return self._seen(("boot", node.name), node.boot_id, now if is_news else self._started_at)
 
     def _condition(self, node: NodeObject, type_: str, now: float) -> NodeCondition:
         condition = node.conditions[type_]

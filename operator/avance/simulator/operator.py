@@ -27,11 +27,13 @@ from avance.core.effects import (
     StartVm,
     StopVm,
 )
+from avance.core.fencing_report import bmc_lied
 from avance.core.model import ActionPhase, ActionView, PairView
 from avance.core.plan import Plan, plan
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
 from avance.core.replication import written_now
+from avance.core.restraint import storm
 from avance.core.storage import StorageView
 from avance.simulator.disks import Disks
 from avance.simulator.kubevirt import KubeVirt
@@ -39,6 +41,7 @@ from avance.simulator.leadership import Leadership
 from avance.simulator.objects import Api, Snapshot
 from avance.simulator.observe import Observer
 from avance.simulator.records import Records
+from avance.simulator.surroundings import SurroundingsWatch
 from avance.simulator.world import World
 
 STORAGE_SECONDS = 2.0
@@ -93,6 +96,7 @@ class Operator:
         self.reaches_api = True
         self._clock_ahead = clock_ahead
         self._observer = Observer(started_at)
+        self._surroundings = SurroundingsWatch(started_at, stormy=site.records.stormy)
         self._coming: deque[tuple[float, Snapshot]] = deque()
         self._version = -1
         self._seen: Snapshot | None = None
@@ -132,12 +136,17 @@ class Operator:
         return news
 
     def _look(self, seen: Snapshot, now: float) -> None:
-        view = self.view = self._observer.view(seen, self._site.records, self._power, self._storage, now)
-        self._keep_status(view, now)
+        writes = self._surroundings.can_write(seen.around, now)
+        view = self._observer.view(seen, self._site.records, self._power, self._storage, now)
+        view = self.view = self._surroundings.around(view, seen.around, now)
         self.last_plan = todo = plan(view, now)
         self._due = now + 3600.0 if todo.look_at is None else todo.look_at
         self._ask_bmcs(todo, now)
         self._tell_what_it_would_do(todo)
+        if not writes:
+            self._due = now + 1
+            return
+        self._keep_status(view, now)
         wrote = [self._record(todo, now)] + [self._advance(view, action, step, now) for action, step in todo.progress]
         for upkeep in todo.upkeep:
             self._perform(view, None, upkeep, now)
@@ -146,8 +155,11 @@ class Operator:
 
     def _keep_status(self, view: PairView, now: float) -> None:
         """What outlives an operator: where a VM ran and wrote, was it admitted, which instance answered; histories."""
+        records = self._site.records
+        records.stormy = storm(view, now) is not None
+        records.liars = frozenset(node.name for node in view.nodes if bmc_lied(node))
         for node in view.nodes:
-            self._site.records.histories[node.name] = node.history
+            records.histories[node.name] = node.history
         for vm in view.vms:
             if vm.key not in self._site.api.vms:
                 continue

@@ -19,6 +19,7 @@ from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, Re
 from avance.core.storage import StorageProvider
 from avance.simulator import (
     disk_events,  # noqa: F401 - adds its sentences to EVENTS
+    fencing_events,  # noqa: F401 - its sentences are events too
     operator_events,  # noqa: F401 - its sentences are events too
 )
 from avance.simulator.disks import RESYNC_SECONDS

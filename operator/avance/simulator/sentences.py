@@ -16,6 +16,7 @@ GAPS = {
     "vm": r"(?P<vm>[\w-]+)",
     "other": r"(?P<other>[\w-]+)",
     "type": r"(?P<type>[A-Z]\w+)",
+    "silent": r"(?P<silent>no|\d+)",
     "number": r"(?P<number>no|\d+(?:\.\d+)?)",
     "time": r"(?P<time>\d+(?:\.\d+)? (?:s|min))",
     "size": r"(?P<size>\d+Gi)",

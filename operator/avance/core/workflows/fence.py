@@ -19,6 +19,9 @@ from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_e
 from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 
+CLOCK_SKEW_SECONDS = 5.0
+"""What the clocks of two operators' hosts may differ by without anybody noticing."""
+
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
     node = view.node(action.target)
@@ -86,6 +89,9 @@ def _lower_rungs(view: PairView, node: NodeView, now: float, obstacle: str) -> P
 def confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     """Off was read once: it is proven when it is read again, with no sign of life since."""
     reading, confirming = node.power, action.step is not None and action.step.name == "ConfirmOff"
+    if action.step is not None and action.step.started_at > now + CLOCK_SKEW_SECONDS:
+        # Recorded by an operator whose clock was ahead: counted from there the confirmation could take for ever.
+        return wait("PowerOff" if confirming else "ConfirmOff", f"the BMC of {node.name} reads Off; reading it anew")
     confirm_at = (action.started("ConfirmOff") or now) + view.policy.fencing.confirm_seconds
     peer = view.peer(node.name)
     if reading is None or not confirming or reading.observed_at < confirm_at:

@@ -39,14 +39,26 @@ def _power_on(action: ActionView, view: PairView, node: NodeView, now: float) ->
     if view.live_pods_on(node.name):
         return wait("PowerOn", f"{node.name} still holds launcher pods that must be given up before it boots")
     if node.power is None or node.power.error or not same_system(node.power.system_uuid, node.system_uuid):
-        return wait("PowerOn", f"waiting for {node.name} to boot; its BMC gives no usable answer")
+        return wait("AwaitBmc", f"waiting for {node.name} to boot; its BMC gives no usable answer")
     if not reads_off(node):
+        if _only_a_word(action, view, node):
+            order = PowerOff(node.name, node.system_uuid)
+            words = f"{node.name} is off by a person's word alone, and has power ({node.power.state})"
+            return act("MakeSure", f"{words}: cutting it before it boots anew", order)
         return _await_boot(action, view, node, node.power.state, now)
     if not view.policy.recovery.power_on and action.type is not ActionType.REBOOT:
         return wait(
             "PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)"
         )
     return act("PowerOn", f"switching {node.name} on", PowerOn(node.name, node.system_uuid))
+
+
+def _only_a_word(action: ActionView, view: PairView, node: NodeView) -> bool:
+    """Attested off, and not seen off by its BMC since: whatever it runs in spite of that word ends here."""
+    evidence = standing_evidence(view, node.name)
+    attested = evidence is not None and evidence.kind == "OperatorAttested"
+    lied = node.power is not None and node.power.is_off
+    return attested and not lied and view.policy.recovery.power_on and action.started("PowerOn") is None
 
 
 def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, now: float) -> Progress:
