@@ -157,22 +157,6 @@ def bmc(sim: Simulation, node: str, mode: str) -> None:
 # ── VMs ──
 
 
-@EVENTS.says("the guest of {vm} (?P<how>crashes|shuts itself down)")
-def end_guest(sim: Simulation, vm: str, how: str) -> None:
-    for guest in sim.world.guests_of(vm):
-        sim.world.end_guest(guest, "crash" if how == "crashes" else "shutdown")
-
-
-@EVENTS.says("from now on the guest of {vm} crashes while it boots")
-def refuse_to_boot(sim: Simulation, vm: str) -> None:
-    sim.kubevirt.refuse_to_boot(vm)
-
-
-@EVENTS.says("from now on the guest of {vm} boots normally")
-def boot_normally(sim: Simulation, vm: str) -> None:
-    sim.kubevirt.boot_again(vm)
-
-
 @EVENTS.says("from now on migrations of {vm} (?P<how>fail|stall|succeed)")
 def migration_trouble(sim: Simulation, vm: str, how: str) -> None:
     sim.kubevirt.migrations.trouble.pop(vm, None)
@@ -211,15 +195,21 @@ def set_mode(sim: Simulation, mode: str) -> None:
     sim.api.edit_pair(replace(sim.api.policy, mode=Mode(mode)))
 
 
-@EVENTS.says("somebody (?P<how>pauses|resumes) the guest of {vm}")
-def pause_guest(sim: Simulation, vm: str, how: str) -> None:
-    for guest in sim.world.guests_of(vm):
-        guest.mind.paused = how == "pauses"
-
-
 @EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")
 def set_running(sim: Simulation, vm: str, off: str = "") -> None:
-    sim.api.change(sim.api.vms, vm, should_run=not off)
+    edit_spec(sim, vm, should_run=not off)
+
+
+@EVENTS.says("somebody edits the spec of {vm}")
+def edit_spec(sim: Simulation, vm: str, **fields: object) -> None:
+    """Some field of it, whichever."""
+    if vm in sim.api.vms:
+        sim.api.change(sim.api.vms, vm, generation=sim.api.vms[vm].generation + 1, **fields)
+
+
+@EVENTS.says("somebody deletes {vm}")
+def delete_vm(sim: Simulation, vm: str) -> None:
+    sim.kubevirt.delete(vm, sim.now)
 
 
 @EVENTS.says("{node} (?P<how>shrinks|grows) to {size}")
@@ -292,7 +282,7 @@ def _wake(sim: Simulation) -> None:
 
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
-    """Every fault is healed, and a person says that both servers are to be trusted again.
+    """Every fault is healed, and a person says that both servers are to be trusted again, and given-up VMs too.
 
     A server without power or with a dead kernel is left to the operator, unless both are.
     """
@@ -313,6 +303,10 @@ def mend_everything(sim: Simulation) -> None:
     for vm in sim.api.vms:
         sim.kubevirt.boot_again(vm)
         sim.kubevirt.migrations.trouble.pop(vm, None)
+        for guest in sim.world.guests_of(vm):
+            guest.mind.paused = guest.mind.frozen = guest.mind.agent_stopped = False
+        if any(action.type is ActionType.GIVE_UP and action.target == vm for action in sim.records.all()):
+            ask_restart(sim, vm)
     for vm in sim.disks.mend() if sim.disks else ():
         sim.api.change(sim.api.vms, vm, written=None)  # who restores a backup forgets what was written last
     sim.operator_may_run = True

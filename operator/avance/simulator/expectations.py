@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from avance.core.condition import Condition
+from avance.core.failures import given_up
 from avance.core.health import score
 from avance.core.model import ActionType
 from avance.core.report import report
-from avance.simulator import invariants
+from avance.simulator import guest_health, invariants
 from avance.simulator.sentences import Language
 from avance.simulator.simulation import Simulation
 from avance.simulator.world import State
@@ -52,6 +53,28 @@ def vm_runs(sim: Simulation, vm: str) -> bool:
 @EXPECTATIONS.says("{vm} does not run")
 def vm_does_not_run(sim: Simulation, vm: str) -> bool:
     return not vm_runs(sim, vm)
+
+
+@EXPECTATIONS.says("{vm} is given up")
+def is_given_up(sim: Simulation, vm: str) -> bool:
+    view = sim.operator.view if sim.operator else None
+    seen = view.vm(vm) if view else None
+    return view is not None and seen is not None and given_up(view, seen) is not None
+
+
+@EXPECTATIONS.says("{vm} is not given up")
+def is_not_given_up(sim: Simulation, vm: str) -> bool:
+    return not is_given_up(sim, vm)
+
+
+@EXPECTATIONS.says("the guest of {vm} answers")
+def guest_answers(sim: Simulation, vm: str) -> bool:
+    return any(guest_health.answers(guest, sim.now) for guest in sim.world.guests_of(vm))
+
+
+@EXPECTATIONS.says("the guest of {vm} does not answer")
+def guest_does_not_answer(sim: Simulation, vm: str) -> bool:
+    return not guest_answers(sim, vm)
 
 
 @EXPECTATIONS.says("{vm} was never down")

@@ -18,10 +18,11 @@ from avance.core.model import ActionView, InstanceView, NodeView, PairView, PodV
 from avance.core.phase_times import Phase, estimate
 from avance.core.power import same_system
 from avance.simulator.cluster import GRACE_SECONDS, RENEW_SECONDS
+from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.objects import Condition, Instance, Migration, NodeObject, Pod, VmObject
 from avance.simulator.simulation import TICK, Simulation
 from avance.simulator.timing import Timing
-from avance.simulator.world import BmcMode, Server, State
+from avance.simulator.world import BmcMode, Mind, Server, State
 
 OWN_BOOT_SECONDS = 2.0
 OWN_COPY_SECONDS = 0.5
@@ -145,6 +146,19 @@ def _live(sim: Simulation, view: PairView, vm: VmView, instance: InstanceView) -
         _migrate(sim, view, vm, instance)
 
 
+def _mind(vm: VmView, now: float) -> Mind:
+    """A guest that runs has booted, and one whose check is not answered hangs."""
+    instance = vm.instance
+    silent_at = instance.signs.silent_since if instance else None
+    return Mind(
+        hung_at=silent_at,
+        paused=instance is not None and instance.paused,
+        up_at=now - AGENT_SECONDS,
+        answered=bool(vm.answered),
+        silent_at=silent_at,
+    )
+
+
 def _hold(sim: Simulation, vm: VmView, pod: PodView) -> None:
     server = sim.world.servers.get(pod.node)
     boot_id = server.boot_id if server else ""
@@ -153,7 +167,7 @@ def _hold(sim: Simulation, vm: VmView, pod: PodView) -> None:
     sim.api.put(sim.api.pods, uid, known)
     if server is None or not vm.running or pod.phase != "Running" or pod.node != vm.node:
         return
-    guest = sim.world.start_guest(vm.key, pod.instance_uid, uid, pod.node)
+    guest = sim.world.start_guest(vm.key, pod.instance_uid, uid, pod.node, _mind(vm, sim.now))
     if server.state is not State.UP:
         sim.world.end_guest(guest, "power")
 

@@ -14,12 +14,14 @@ from typing import Any
 import yaml
 
 from avance.core.components import ComponentKind
+from avance.core.guest import HealthCheck
 from avance.core.model import Resources, RestartPriority
 from avance.core.policy import Mode, MtbfPolicy, PairPolicy, PlacementPolicy, RebootPolicy, StoragePolicy
 from avance.core.storage import StorageProvider
 from avance.simulator import (
     disk_events,  # noqa: F401 - adds its sentences to EVENTS
     fencing_events,  # noqa: F401 - its sentences are events too
+    guest_events,  # noqa: F401 - its sentences are events too
     operator_events,  # noqa: F401 - its sentences are events too
 )
 from avance.simulator.disks import RESYNC_SECONDS
@@ -41,6 +43,11 @@ SETTINGS = {
 }  # fmt: skip
 NO_SETTINGS = ("servers", "lag", "resync")
 UUIDS = ("1c5f2a52-3a4e-4d8a-9b41-0d1f5f6e7a01", "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02")
+VM_KEYS = {
+    "name", "priority", "cores", "memory", "prefers", "runs on", "running", "depends on", "health check", "watchdog",
+    "panic device",
+}  # fmt: skip
+WATCHDOGS = ("None", "Reset", "PowerOff")
 
 
 class ScenarioError(ValueError):
@@ -174,11 +181,12 @@ def _servers(entries: Any) -> Iterator[tuple[str, Resources, float]]:
 
 def _guests(entries: Any, servers: list[str]) -> Iterator[Guest]:
     for entry in entries or [{"name": "web"}, {"name": "db"}, {"name": "mail"}]:
-        unknown = entry.keys() - {"name", "priority", "cores", "memory", "prefers", "runs on", "running"}
+        unknown = entry.keys() - VM_KEYS
         if unknown:
-            raise ScenarioError(
-                f"a VM has no {sorted(unknown)[0]}; it has: name, priority, cores, memory, prefers, runs on, running"
-            )
+            raise ScenarioError(f"a VM has no {sorted(unknown)[0]}; it has: {', '.join(sorted(VM_KEYS))}")
+        watchdog = entry.get("watchdog", "None")
+        if watchdog not in WATCHDOGS:
+            raise ScenarioError(f"the watchdog of {entry['name']} is one of {', '.join(WATCHDOGS)}")
         on, priority = entry.get("runs on", servers[0]), str(entry.get("priority", "Medium")).upper()
         if on not in (*servers, "nowhere"):
             raise ScenarioError(f"there is no server {on} for {entry['name']} to run on")
@@ -191,8 +199,27 @@ def _guests(entries: Any, servers: list[str]) -> Iterator[Guest]:
             should_run=bool(entry.get("running", True)),
             priority=RestartPriority[priority],
             preferred_node=entry.get("prefers", ""),
+            depends_on=tuple(_list(entry.get("depends on") or [])),
+            health_check=_health_check(entry, watchdog),
+            watchdog="" if watchdog == "None" else watchdog,
+            panic_device=bool(entry.get("panic device", False)),
         )
         yield Guest(vm, "" if on == "nowhere" else on)
+
+
+def _health_check(entry: Mapping[str, Any], watchdog: str) -> HealthCheck | None:
+    asked = entry.get("health check")
+    if not asked:
+        return None
+    by, fields = HealthCheck(watchdog_resets=watchdog == "Reset"), {} if asked is True else asked
+    if fields.keys() - {"by", "patience", "boots in"} or fields.get("by", "agent") not in ("agent", "probe"):
+        raise ScenarioError(f"the health check of {entry['name']} has: by (agent, probe), patience, boots in")
+    return replace(
+        by,
+        by_agent=fields.get("by", "agent") == "agent",
+        patience_seconds=_seconds(fields.get("patience", by.patience_seconds)),
+        boot_seconds=_seconds(fields.get("boots in", by.boot_seconds)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

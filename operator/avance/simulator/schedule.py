@@ -64,15 +64,27 @@ def schedule(seed: int) -> str:
                 for name in NODES
             ],
         },
-        "vms": [
-            {"name": name, "priority": random.choice(("High", "Medium", "Low")), "runs on": random.choice(NODES)}
-            for name in VMS
-        ],
+        "vms": [_vm(random, name) for name in VMS],
         "when": [{f"{at:g} s": what} for at, what in events],
         "then": [{"at the end": ["everything serves", "nothing is under way"]}],
         "ends": f"{CALM_BEFORE + TROUBLE + HEALING} s",
     }
     return yaml.safe_dump(document, sort_keys=False, width=120)
+
+
+def _vm(random: Random, name: str) -> dict[str, object]:
+    vm: dict[str, object] = {
+        "name": name,
+        "priority": random.choice(("High", "Medium", "Low")),
+        "runs on": random.choice(NODES),
+    }
+    if random.random() < 0.5:
+        vm["health check"] = {"patience": f"{random.choice((5, 30))} s", "boots in": "30 s"}
+    if random.random() < 0.3:
+        vm["depends on"] = random.choice(VMS)
+    if random.random() < 0.2:
+        vm["watchdog"] = random.choice(("Reset", "PowerOff"))
+    return vm
 
 
 def _events(random: Random, causes: dict[str, Cause]) -> Iterator[tuple[float, str]]:
@@ -189,6 +201,14 @@ CAUSES: dict[str, Cause] = {
     "API for both": _pair_of("the API goes silent", "the API is back"),
     "BMC": _bmc,
     "guest": _once("the guest of {vm} crashes", "the guest of {vm} shuts itself down"),
+    "hung guest": _once("the guest of {vm} hangs", "the guest of {vm} panics"),
+    "guest reboots": _once(
+        "the guest of {vm} reboots, which takes 20 s", "the guest of {vm} reboots, which takes 200 s"
+    ),
+    "guest agent": _pair_of("the guest agent of {vm} stops", "the guest agent of {vm} starts again"),
+    "snapshot": _pair_of("a snapshot of {vm} begins", "a snapshot of {vm} ends"),
+    "paused guest": _pair_of("somebody pauses the guest of {vm}", "somebody resumes the guest of {vm}"),
+    "edited spec": _once("somebody edits the spec of {vm}"),
     "boot trouble": _pair_of(
         "from now on the guest of {vm} crashes while it boots", "from now on the guest of {vm} boots normally"
     ),
@@ -230,7 +250,8 @@ COMPANY = (
     "BMC", "power", "crash", "reboot", "switched on", "power for a while", "partition", "API", "API for both",
     "kubelet", "private link", "public network", "forced deletion", "operator killed", "operator stands still",
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
-    "deaf detector", "detectors", "virt-handler", "asked restart", "running", "guest", *DISK_CAUSES,
+    "deaf detector", "detectors", "virt-handler", "asked restart", "running", "guest", "hung guest",
+    *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
 SILENCES = {
