@@ -43,10 +43,10 @@ SETTINGS = {
 }  # fmt: skip
 NO_SETTINGS = ("servers", "lag", "resync")
 UUIDS = ("1c5f2a52-3a4e-4d8a-9b41-0d1f5f6e7a01", "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02")
-VM_KEYS = {
+VM_KEYS = (
     "name", "priority", "cores", "memory", "prefers", "runs on", "running", "depends on", "health check", "watchdog",
     "panic device",
-}  # fmt: skip
+)  # fmt: skip
 WATCHDOGS = ("None", "Reset", "PowerOff")
 
 
@@ -181,9 +181,9 @@ def _servers(entries: Any) -> Iterator[tuple[str, Resources, float]]:
 
 def _guests(entries: Any, servers: list[str]) -> Iterator[Guest]:
     for entry in entries or [{"name": "web"}, {"name": "db"}, {"name": "mail"}]:
-        unknown = entry.keys() - VM_KEYS
+        unknown = entry.keys() - set(VM_KEYS)
         if unknown:
-            raise ScenarioError(f"a VM has no {sorted(unknown)[0]}; it has: {', '.join(sorted(VM_KEYS))}")
+            raise ScenarioError(f"a VM has no {sorted(unknown)[0]}; it has: {', '.join(VM_KEYS)}")
         watchdog = entry.get("watchdog", "None")
         if watchdog not in WATCHDOGS:
             raise ScenarioError(f"the watchdog of {entry['name']} is one of {', '.join(WATCHDOGS)}")
