@@ -36,8 +36,9 @@ class GuestSigns:
     """Its file systems are frozen for a snapshot."""
 
 
-INTERRUPTIONS = ("phase", "paused", "frozen", "node")
-"""Signs of an instance whose change begins the count of its silence anew: a start, a pause, a snapshot, a move."""
+INTERRUPTIONS = {"phase": 15.0, "node": 15.0, "paused": 0.0, "frozen": 0.0}
+"""Signs of an instance whose change begins the count of its silence anew (a start, a move, a pause, a snapshot), and
+after how many seconds: in a new launcher pod KubeVirt has the kubelet wait for 10 s before it probes at all."""
 
 
 def read_signs(
@@ -61,7 +62,7 @@ def read_signs(
     silences = [since["agent"]] if agent_gone else []
     if probe_failed:
         silences.append(since["probe"] - check.patience_seconds)
-    interrupted = max(since[sign] for sign in INTERRUPTIONS)
+    interrupted = max(since[sign] + delay for sign, delay in INTERRUPTIONS.items())
     return GuestSigns(
         answers=ready and not silences,
         silent_since=max(min(silences), interrupted) if silences else None,

@@ -66,7 +66,11 @@ def ready(view: PairView, vm: VmView) -> bool:
         return False
     if action is not None and action.type in BRINGS_UP and action.instance_uid == instance.uid:
         return action.type is ActionType.RESTART  # the API may show a lost instance as running
-    return instance.signs.answers if vm.health_check else instance.ready
+    if vm.health_check is None:
+        return instance.ready
+    # The agent of a guest that has just booted is there some time before the kubelet's first probe.
+    agent_is_there = vm.health_check.by_agent and not instance.signs.agent_gone and vm.answered != instance.uid
+    return instance.signs.answers or agent_is_there
 
 
 def _is_to_come(view: PairView, vm: VmView, now: float) -> bool:

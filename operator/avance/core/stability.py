@@ -42,6 +42,7 @@ def why_guest_not_well(view: PairView, vm: VmView, now: float) -> str:
     instance = vm.instance
     if instance is None or instance.paused:
         return "its guest is paused"
-    if instance.signs.silent_since is None or why_not_judged(view, vm, instance, now):
+    since = instance.signs.silent_since
+    if since is None or now < since or why_not_judged(view, vm, instance, now):
         return ""
     return "its guest does not answer its health check"
