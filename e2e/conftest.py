@@ -25,11 +25,30 @@ async def lab(request: pytest.FixtureRequest, worker_id: str) -> AsyncIterator[L
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def fast_lab(request: pytest.FixtureRequest, worker_id: str) -> AsyncIterator[Lab]:
+    """As `lab`, with servers that boot in no time."""
+    options = LabOptions(operators=0, boot_time=0.2, reset_delay=0.2)
+    async for running in _lab(request, f"fast-{worker_id}-{os.getpid()}", options):
+        assert running.kubevirt is not None
+        running.kubevirt.timings.kubelet_back, running.kubevirt.timings.handler_back = 0.4, 0.6
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bare_lab(request: pytest.FixtureRequest, worker_id: str) -> AsyncIterator[Lab]:
     """Control plane and hardware alone."""
     options = LabOptions(pair="", kubevirt=False, chart=False, operators=0, boot_time=0.5, reset_delay=0.5)
     async for running in _lab(request, f"bare-{worker_id}-{os.getpid()}", options):
         yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests have measured: `record_property("table", text)`."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "table" and report.when == "call":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(str(text))
 
 
 async def _lab(request: pytest.FixtureRequest, name: str, options: LabOptions) -> AsyncIterator[Lab]:

@@ -89,16 +89,20 @@ class Site(Records):
 
     async def kill_operator_at(self, kind: str, step: str, number: int = 1) -> Action:
         """SIGKILL as soon as an action of that kind has that step on record."""
+        action = await self.at_step(kind, step)
+        await self.operator("kill", number)
+        return action
+
+    async def at_step(self, kind: str, step: str, within: float = PATIENCE_S * 2) -> Action:
+        """An action of that kind, as soon as it has that step on record."""
         listing = await self.api.get(ACTIONS)
         for obj in listing["items"]:
             if _is_at(obj, kind, step):
-                await self.operator("kill", number)
                 return Action.of(obj)
         version = listing["metadata"]["resourceVersion"]
-        async with asyncio.timeout(PATIENCE_S * 2):
+        async with asyncio.timeout(within):
             async for event in self.api.watch(ACTIONS, resourceVersion=version):
                 if event["type"] != "BOOKMARK" and _is_at(event["object"], kind, step):
-                    await self.operator("kill", number)
                     return Action.of(event["object"])
         raise AssertionError(f"no {kind} was ever at {step}")
 
