@@ -62,6 +62,11 @@ bench: $(VENV) ## Measure beside a bare watch and POST; PAIRS=1000 takes five mi
 	@$(BIN)/python -m bench.plan
 	@$(BIN)/python -m bench.scale --pairs $(PAIRS)
 
+CRASHES ?= 200
+soak-lab: $(VENV) ## Crash servers of a real control plane again and again; CRASHES=1000 takes two hours
+	@$(BIN)/python -m e2e.controlplane build
+	@AVANCE_CRASH_LOOPS=$(CRASHES) $(BIN)/python -m pytest e2e/tests/test_operator_soak.py -s
+
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
 

@@ -102,6 +102,8 @@ class Records:
             "placement": {"policy": "Consolidated"},
             "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30},
             "migration": {"retryBackoffSeconds": 5},
+            # What earlier tests broke is nobody's history.
+            "mtbf": {"minimumFaults": 30, "windowSeconds": 600},
             **changes,
         }
         body = {"apiVersion": "avance.dev/v1alpha1", "kind": "AvancePair", "metadata": {"name": "demo"}, "spec": spec}

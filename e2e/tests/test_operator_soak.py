@@ -28,6 +28,7 @@ async def fast_site(fast_lab: Lab) -> AsyncIterator[Site]:
         await site.apply_pair(
             recovery={"stabilisationSeconds": 0, "powerOn": "Automatic", "failback": "Never"},
             detection={"peerConfirmationSeconds": 1},
+            mtbf={"policy": "Always"},
         )
         yield site
 
