@@ -28,7 +28,9 @@ async def fast_site(fast_lab: Lab) -> AsyncIterator[Site]:
         await site.apply_pair(
             recovery={"stabilisationSeconds": 0, "powerOn": "Automatic", "failback": "Never"},
             detection={"peerConfirmationSeconds": 1},
+            # Neither a server nor a VM is given up for what the test does to it.
             mtbf={"policy": "Always"},
+            restart={"readyGateSeconds": 20, "startTimeoutSeconds": 30, "maxRestarts": 100, "windowSeconds": 60},
         )
         yield site
 
