@@ -249,6 +249,7 @@ SETTINGS = {
     "serviceAccount.annotations": '{"a":"b"}',
     "rbac.create": "false",
     "rbac.secretNames": '["bmc"]',
+    "storage.provider": '"Longhorn"',
     "admissionPolicy.enabled": "false",
     "metrics.service.enabled": "false",
     "metrics.service.annotations": '{"a":"b"}',

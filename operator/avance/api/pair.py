@@ -28,6 +28,7 @@ from avance.api.meta import (
 )
 from avance.api.mtbf import ComponentStatus, DeclaredDown, Mtbf
 from avance.api.pause import Pause
+from avance.api.storage import Storage
 
 NodeState = Literal[
     "Unknown",
@@ -198,6 +199,8 @@ class PairSpec(ApiModel):
     """How patient live migrations are."""
     limits: Limits = Limits()
     """What a node must be able to hold, so that either can hold everything."""
+    storage: Storage = Storage()
+    """Whether each node has a copy of its own of every VM's disks, and who tells how good it is."""
     retention: Retention = Retention()
     """How much of the past is kept."""
 

@@ -257,6 +257,29 @@ class Downtime(ApiModel):
     """Because something broke."""
 
 
+class LastWritten(ApiModel):
+    """Which copies of the disks are the newest. Kept here because it has to outlive both nodes."""
+
+    generation: Annotated[int, Field(ge=1)]
+    """Goes up each time the VM begins to write without one of the copies."""
+    nodes: Annotated[ListOf[NodeName], Field(max_length=8)]
+    """Nodes whose copies hold all of it."""
+
+
+class DiskCopy(ApiModel):
+    """The copy of the VM's disks on one node: the worst of its volumes, by the worse of what both ends say."""
+
+    node: NodeName
+    """Name of the node."""
+    state: Literal["UpToDate", "Consistent", "Unknown", "Outdated", "Inconsistent", "Diskless", "Failed"]
+    """UpToDate alone is good. Consistent: whole, but nobody vouches that it is the newest. Inconsistent: being \
+resynchronised."""
+    connection: Literal["Connected", "Unknown", "Disconnected", "Split"]
+    """Its link to the other copy. Split: both were written apart from each other (split brain)."""
+    synced_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How far it is resynchronised."""
+
+
 class ProtectedVMStatus(ApiModel):
     """Where the VM is, and whether it would survive a crash now."""
 
@@ -276,6 +299,10 @@ failing), Ordered (what it depends on is there)."""
     """How the VM changed its node or was restarted last."""
     downtime: Downtime | None = None
     """Downtime in this year."""
+    last_written: LastWritten | None = None
+    """Which nodes hold what the VM wrote last, where disks are replicated: it is started from their copies alone."""
+    disks: Annotated[ListOf[DiskCopy], Field(max_length=8), MapBy("node")] = ()
+    """The copy of its disks on each node, as the storage tells it; absent while it tells nothing."""
     guest_answered: Annotated[str, Field(max_length=64)] | None = None
     """UID of the last instance whose guest has answered its health check; one that never did is not held to hang."""
     outage_since: Time | None = None

@@ -22,11 +22,12 @@ from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
-from avance.core.replication import why_not_all_synced, why_not_synced
+from avance.core.replication import why_not_all_synced, why_not_synced, written_now
 from avance.core.sparing import guests_on
 from avance.core.split_brain import backup_of_all, is_split
 from avance.core.stability import ordered, stable, why_guest_not_well
 from avance.core.standstill import Standstill, standstill
+from avance.core.storage import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class VmReport:
     down_since: float | None
     """Since when it is down though it shall run; None while it runs."""
     last_failover: Failover | None
+    written: Written | None = None
+    """Which copies of its disks hold what it wrote last."""
     answered: str = ""
     """The present instance, if its guest answers its health check now."""
 
@@ -240,6 +243,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             Condition("Stable", *stable(view, vm, now)),
             Condition("Ordered", *ordered(view, vm)),
         ),
+        written=written_now(view, vm) or vm.written,
         answered=vm.instance.uid if vm.instance and vm.instance.signs.answers else "",
         down_since=_down_since(view, vm, now),
         last_failover=_last_failover(view, vm),

@@ -7,7 +7,7 @@ fence paths is in the pair's status.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from pydantic import ValidationError
 
 from avance.core.model import PairView
 from avance.core.power import PowerReading
+from avance.core.storage import StorageProvider
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, NotFound
-from avance.kube.resources import AVANCE_PAIRS, LEASES
+from avance.kube.resources import AVANCE_PAIRS, LEASES, PROTECTED_VMS
 from avance.operator.actions import ActionLog
 from avance.operator.app import LEASE_NAME
 from avance.operator.clock import Clock, from_api
+from avance.operator.disk_status import storage_of
 from avance.operator.observe import Observer
 from avance.operator.power import NodeKey
 from avance.operator.resync import resync
@@ -76,7 +78,16 @@ async def _look(kube: Kube, name: str, namespace: str) -> Glimpse:
     obj = _choose(store, name)
     readings = dict(_readings(obj))
     observer = Observer(store, ActionLog(store), readings)
-    return Glimpse(observer.view(observer.pair(obj)), clock.now(), nobody_acts)
+    return Glimpse(_with_disks(observer, store, observer.view(observer.pair(obj))), clock.now(), nobody_acts)
+
+
+def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
+    """What the operator has written about the copies of the disks: who looks from outside may not reach the storage."""
+    if view.policy.storage.provider is StorageProvider.NONE:
+        return view
+    known = {vm.key: store.get(PROTECTED_VMS, vm.name, vm.namespace) for vm in view.vms}
+    found = {key: storage_of(observer.protected_vm(obj).status) for key, obj in known.items() if obj}
+    return replace(view, vms=tuple(replace(vm, storage=found.get(vm.key)) for vm in view.vms))
 
 
 def _choose(store: Store, name: str) -> Object:

@@ -26,6 +26,7 @@ from avance.operator.pair_loop import PairLoop
 from avance.operator.patience import patiently
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
+from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
 from avance.operator.surroundings import SurroundingsWatch
 
@@ -61,6 +62,7 @@ class Leading:
         self._surroundings = SurroundingsWatch(store, clock)
         self._effects = Effects(kube, store, self._observer, self._agents)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
+        self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
 
     def wake(self, pair: str) -> None:
         """Have a pair looked at; one that has no loop yet gets one."""
@@ -126,6 +128,7 @@ class Leading:
             journal=journal,
             effects=self._effects,
             power=self._power,
+            storage=self._storage,
             events=self._events,
             metrics=self._metrics,
             clock=self._clock,
@@ -143,4 +146,5 @@ class Leading:
             with suppress(asyncio.CancelledError, LeadershipLost):
                 await task
         await self._power.close()
+        await self._storage.close()
         await self._agents.close()

@@ -35,6 +35,7 @@ from avance.kubevirt.probes import health_check
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
+from avance.operator.disk_status import written_of
 from avance.operator.guests import guest_signs, signs_of
 from avance.operator.history import history_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
@@ -166,6 +167,7 @@ class Observer:
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
+            written=written_of(pvm.status),
             moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
             admitted=any(each.type == "Admitted" and each.status == "True" for each in pvm.status.conditions),
             pause=pause_of(pvm.spec.pause),

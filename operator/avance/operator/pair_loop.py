@@ -33,6 +33,7 @@ from avance.operator.observe import Observer
 from avance.operator.pacing import Pacing
 from avance.operator.power import PowerWatch
 from avance.operator.status_writer import StatusWriter
+from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
 from avance.operator.surroundings import SurroundingsWatch
 
@@ -68,6 +69,7 @@ class PairLoop:
         journal: Journal,
         effects: Effects,
         power: PowerWatch,
+        storage: StorageWatch,
         events: EventPoster,
         metrics: Metrics,
         clock: Clock,
@@ -81,6 +83,7 @@ class PairLoop:
         self._journal = journal
         self._effects = effects
         self._power = power
+        self._storage = storage
         self._events = events
         self._metrics = metrics
         self._clock = clock
@@ -143,10 +146,12 @@ class PairLoop:
             obj = self._store.get(AVANCE_PAIRS, self._name) or obj
             pair = self._observer.pair(obj)
             now = self._clock.now()
-            view = self._surroundings.around(obj, remember(self._observer.view(pair), now), now)
+            seen = self._storage.around(pair, self._observer.view(pair))
+            view = self._surroundings.around(obj, remember(seen, now), now)
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
+        deadlines.append(self._storage.keep_fresh(pair, view))
         failures: list[BaseException] = []
         recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
         deadlines += await self._carry_out(pair, view, decided, failures)

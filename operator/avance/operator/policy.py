@@ -26,7 +26,9 @@ from avance.core.policy import (
     RebootPolicy,
     RecoveryPolicy,
     RestartPolicy,
+    StoragePolicy,
 )
+from avance.core.storage import StorageProvider
 
 
 def policy_of(spec: PairSpec) -> PairPolicy:
@@ -63,6 +65,7 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         limits=Limits(
             spec.limits.max_vms, milli_cpu_of(spec.limits.reserved_cpu), bytes_of(spec.limits.reserved_memory)
         ),
+        storage=StoragePolicy(StorageProvider(spec.storage.provider), spec.storage.only_copy_patience_seconds),
         retained_actions=spec.retention.actions,
         pause=pause_of(spec.pause),
     )

@@ -12,6 +12,7 @@ from avance.core.model import FenceEvidence, NodeView, PairView
 from avance.core.report import Failover, NodeReport, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
+from avance.operator.disk_status import written_object
 from avance.operator.history import history_status
 
 Object = dict[str, Any]
@@ -41,7 +42,9 @@ def pair_status(
     return {field: value for field, value in status.items() if value not in ("", None)}
 
 
-def vm_status(previous: Object, generation: int, report: VmReport, now: float) -> Object:
+def vm_status(
+    previous: Object, generation: int, report: VmReport, now: float, disks: list[Object] | None = None
+) -> Object:
     """The status of a ProtectedVM. Downtime is added up when an outage ends."""
     status: Object = {
         "observedGeneration": generation,
@@ -50,6 +53,8 @@ def vm_status(previous: Object, generation: int, report: VmReport, now: float) -
         "primary": report.primary,
         "backup": report.backup,
         "lastFailover": _last_failover(previous, report.last_failover),
+        "lastWritten": written_object(report.written),
+        "disks": disks,
         "guestAnswered": report.answered or previous.get("guestAnswered"),
         **_outage(previous, report, now),
     }

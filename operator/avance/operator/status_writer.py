@@ -11,6 +11,7 @@ from avance.core.report import PairReport, VmReport
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS, Resource
+from avance.operator.disk_status import disks_object
 from avance.operator.events import EventPoster
 from avance.operator.status import pair_status, vm_status
 from avance.operator.store import Store
@@ -31,17 +32,19 @@ class StatusWriter:
 
     async def write(self, pair: Object, view: PairView, told: PairReport, decided: Plan, now: float) -> None:
         """Bring every status up to date; raises ApiError when one cannot be written."""
-        await asyncio.gather(*(self._write_vm(vm, now) for vm in told.vms))
+        await asyncio.gather(*(self._write_vm(vm, view, now) for vm in told.vms))
         known, generation = pair.get("status") or {}, pair["metadata"]["generation"]
         status = pair_status(known, generation, view, told, now, decided.would)
         await self._write(AVANCE_PAIRS, pair, status)
         self._tell_what_it_would_do(pair, known, status)
 
-    async def _write_vm(self, vm: VmReport, now: float) -> None:
+    async def _write_vm(self, vm: VmReport, view: PairView, now: float) -> None:
         namespace, name = vm.key.split("/")
         obj = self._store.get(PROTECTED_VMS, name, namespace)
         if obj is not None:
-            status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now)
+            seen = view.vm(vm.key)
+            disks = disks_object(seen.storage if seen else None, tuple(node.name for node in view.nodes))
+            status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now, disks)
             await self._write(PROTECTED_VMS, obj, status)
 
     async def _write(self, resource: Resource, obj: Object, status: Object) -> None:
