@@ -49,7 +49,7 @@ its management controller says that it is off."""
 
     rules = (
         Rule(
-            "self.provider != 'Linstor' || has(self.linstor)",
+            "!has(self.provider) || self.provider != 'Linstor' || has(self.linstor)",
             "say where LINSTOR is: write its address to storage.linstor.url",
         ),
     )
