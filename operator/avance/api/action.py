@@ -25,6 +25,9 @@ ActionType = Literal[
     "ResetMTBF",
     "AttestOff",
     "GiveUp",
+    "Failback",
+    "Switchover",
+    "AcceptReplacement",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -36,6 +39,9 @@ NODE_ACTIONS: tuple[ActionType, ...] = (
     "DeclareDown",
     "ResetMTBF",
     "AttestOff",
+    "Failback",
+    "Switchover",
+    "AcceptReplacement",
 )
 VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart", "GiveUp")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
@@ -90,7 +96,13 @@ class ActionSpec(ApiModel):
             "you have seen, and name the node in it",
         ),
         Rule(
-            "self.type != 'AttestOff' || (has(self.requestedBy) && self.requestedBy != '')",
+            "self.type != 'AcceptReplacement' || "
+            "(has(self.message) && self.message.size() >= 10 && self.message.contains(self.target.name))",
+            "with another server the old one has to be off for good: say in message, in 10 characters or more, where "
+            "it is now, and name the node in it",
+        ),
+        Rule(
+            "!(self.type in ['AttestOff', 'AcceptReplacement']) || (has(self.requestedBy) && self.requestedBy != '')",
             "somebody has to stand for it: set requestedBy to your user name",
         ),
     )
@@ -101,9 +113,11 @@ class ActionSpec(ApiModel):
     """What is done. Start, Stop, Migrate, Restart and ColdRestart are done to a VM; Fence (power off and prove it), \
 Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot (empty a live node, power it off and \
 on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF (trust a node again: its faults \
-count no more; needs requestedBy and a message) and AttestOff (a person says that a node is off, where nothing else \
-can prove it; needs requestedBy and a message that names the node) to a node. GiveUp is the operator's own record \
-that a VM kept failing and is restarted no more."""
+count no more; needs requestedBy and a message), AttestOff (a person says that a node is off, where nothing else \
+can prove it; needs requestedBy and a message that names the node), Failback (the VMs whose home it is go there), \
+Switchover (all VMs go there) and AcceptReplacement (another server may have the node's name; the old one is off for \
+good; needs requestedBy and a message that names the node) to a node. GiveUp is the operator's own record that a VM \
+kept failing and is restarted no more."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None

@@ -41,6 +41,8 @@ NodeState = Literal[
     "Closed",
     "Rebooting",
     "DeclaredDown",
+    "Replaced",
+    "Absent",
 ]
 
 _LABEL_VALUES = Rule(
@@ -259,7 +261,8 @@ class NodeStatus(ApiModel):
     state: NodeState
     """InService and Degraded nodes serve. Suspect: maybe dead. Fencing: being powered off. Fenced: proved off. \
 Rejoining: back, not yet trusted. Closed: takes no VMs. Rebooting: being switched off and on, which may mend a fault. \
-DeclaredDown: out of service until its MTBF is reset."""
+DeclaredDown: out of service until its MTBF is reset. Replaced: another server than before, which a person has to \
+accept. Absent: known from before, and not a node of the pair now."""
     score: Annotated[int, Field(ge=0, le=100)] | None = None
     """Health score: 100 without a fault, 0 when the node is gone."""
     explanation: Message = ""
@@ -270,6 +273,10 @@ DeclaredDown: out of service until its MTBF is reset."""
     """The boot that the node runs in."""
     system_uuid: Annotated[str, Field(max_length=128)] | None = None
     """UUID of the machine."""
+    expected_system_uuid: Annotated[str, Field(max_length=128)] | None = None
+    """UUID of the machine that is known by this name: the first that was seen, or that a person has accepted."""
+    identified_at: Time | None = None
+    """When it was accepted."""
     fence: FenceStatus | None = None
     """What is known about its fencing."""
     components: Annotated[ListOf[ComponentStatus], Field(max_length=64)] = ()

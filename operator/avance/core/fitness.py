@@ -15,6 +15,8 @@ def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
         return verdict.because
     if node.ready != "True":
         return f"{node.name} is not Ready"
+    if node.replaced:
+        return why_replaced(node)
     if node.history.declared_down is not None:
         return f"{node.name} is declared down until somebody resets its MTBF: {node.history.declared_down.because}"
     if node.closed or node.out_of_service:
@@ -24,6 +26,14 @@ def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
     if not node.accepts_vms:
         return f"virt-handler reports {node.name} not schedulable for VMs"
     return ""
+
+
+def why_replaced(node: NodeView) -> str:
+    """That another server has taken a node's name, and what to do."""
+    return (
+        f"{node.name} is another server (system UUID {node.system_uuid}) than before ({node.history.system_uuid}): "
+        "once the old one is off or taken apart, accept it by an AcceptReplacement"
+    )
 
 
 def why_not_move_to(view: PairView, node_name: str, now: float) -> str:

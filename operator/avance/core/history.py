@@ -73,6 +73,10 @@ class NodeHistory:
     declared_down: Declaration | None = None
     lifted_at: float = 0.0
     """When its MTBF was last reset or its last declaration forgiven: declarations up to then are void."""
+    system_uuid: str = ""
+    """The server that is known by this name: the first one that was seen, or that a person has accepted."""
+    identified_at: float = 0.0
+    """When a person accepted it; what was recorded before is about another server."""
     heard_peer_in: str = ""
     """The last boot of it in which it has heard the other node."""
 

@@ -7,6 +7,7 @@ removed. Never from stale disks: it needs an up-to-date copy as well.
 
 from __future__ import annotations
 
+from avance.core.fitness import why_replaced
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
 from avance.core.replication import why_not_start_anywhere, why_not_start_on
@@ -61,6 +62,8 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     node = view.node(node_name)
     if node is None:
         return f"{node_name}, where it ran last, is not in the cluster: nothing proves that it has ended there"
+    if node.replaced:
+        return f"it may still run on the server that {node_name} was before: {why_replaced(node)}"
     if standing_evidence(view, node_name):
         return ""
     verdict = judge(view, node, now)

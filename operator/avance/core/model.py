@@ -14,7 +14,7 @@ from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.policy import PairPolicy, Pause
-from avance.core.power import PowerReading
+from avance.core.power import PowerReading, same_system
 from avance.core.storage import StorageView, Written
 
 
@@ -82,6 +82,14 @@ class NodeView:
     """The last word of its kubelet was that the node is shutting down in order."""
     other_authorities: tuple[str, ...] = ()
     """Marks on it of other controllers that switch its power."""
+
+    @property
+    def replaced(self) -> bool:
+        """Another server than the one that is known by this name."""
+        known = self.history.system_uuid
+        if not known or not self.system_uuid or known == self.system_uuid:
+            return False
+        return not same_system(known, self.system_uuid)
 
 
 class VmPhase(StrEnum):
@@ -239,9 +247,14 @@ class ActionType(StrEnum):
     RESET_MTBF = "ResetMTBF"
     ATTEST_OFF = "AttestOff"
     GIVE_UP = "GiveUp"
+    FAILBACK = "Failback"
+    SWITCHOVER = "Switchover"
+    ACCEPT_REPLACEMENT = "AcceptReplacement"
 
 
-RECORDS_ONLY = frozenset({ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF})
+RECORDS_ONLY = frozenset(
+    {ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF, ActionType.ACCEPT_REPLACEMENT}
+)
 """Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
 

@@ -37,6 +37,7 @@ def remember(view: PairView, now: float) -> PairView:
 
 
 def _history(view: PairView, node: NodeView, now: float) -> NodeHistory:
+    node = replace(node, history=_of_this_server(view, node))
     history = _after_reset(view, node)
     known = {(each.kind, each.component): each for each in history.components}
     for fault in node.faults:
@@ -109,9 +110,22 @@ def _most_recent(components: Iterable[ComponentHistory]) -> tuple[ComponentHisto
 def _crashes(view: PairView, node: NodeView) -> Iterator[Occurrence]:
     """Every fence for a crash that has come as far as its proof: a server that turned out to live has not crashed."""
     for fence in view.actions_on(node.name, ActionType.FENCE):
-        if fence.evidence is not None and fence.reason == SERVER_CRASH:
+        if fence.evidence is None or fence.evidence.observed_at <= node.history.identified_at:
+            continue
+        if fence.reason == SERVER_CRASH:
             moment = fence.evidence.observed_at
             yield Occurrence(CRASH, moment, moment, until=moment)
+
+
+def _of_this_server(view: PairView, node: NodeView) -> NodeHistory:
+    """The first server that is seen is the one that is meant; of another one that was accepted nothing is known yet."""
+    if not node.history.system_uuid:
+        return replace(node.history, system_uuid=node.system_uuid)
+    accepted = _last_done(view, node, ActionType.ACCEPT_REPLACEMENT)
+    at = (accepted.finished_at or 0.0) if accepted else 0.0
+    if not node.replaced or at <= node.history.identified_at:
+        return node.history
+    return NodeHistory(system_uuid=node.system_uuid, identified_at=at, lifted_at=at)
 
 
 def _heard_peer_in(view: PairView, node: NodeView) -> str:

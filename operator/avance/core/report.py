@@ -17,7 +17,7 @@ from avance.core.fence_path import unproven_since
 from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.health import HealthScore, score
-from avance.core.licence import why_stale
+from avance.core.licence import why_not_start
 from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
@@ -200,6 +200,8 @@ def _node_state(view: PairView, node: NodeView, now: float) -> str:
     action = view.open_action(node.name)
     if action and action.type is ActionType.FENCE and action.evidence is None:
         return "Fencing"
+    if node.replaced:
+        return "Replaced"
     if action and action.type is ActionType.REBOOT:
         return "Rebooting"
     if node.history.declared_down is not None:
@@ -280,7 +282,7 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
     action = view.open_action(vm.key)
     step = action.step if action else None
     waits = (step.message if step else "") or why_not_restarted(view, vm, now)
-    return waits or vm.start_blocked or why_stale(view, vm, "") or "it has no running instance"
+    return waits or vm.start_blocked or why_not_start(view, vm, now) or "it has no running instance"
 
 
 def _admitted(view: PairView, vm: VmView) -> Condition:

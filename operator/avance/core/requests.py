@@ -11,9 +11,16 @@ from dataclasses import replace
 from avance.core.intents import REQUESTED
 from avance.core.model import ActionType, ActionView, PairView, VmView
 
-NODE_ACTIONS = (ActionType.FENCE, ActionType.REJOIN, ActionType.REBOOT, ActionType.DECLARE_DOWN)
 ATTESTATION_LENGTH = 10
 """Characters that a person has to type, at least, to attest that a server is off."""
+NODE_ACTIONS = (
+    ActionType.FENCE,
+    ActionType.REJOIN,
+    ActionType.REBOOT,
+    ActionType.DECLARE_DOWN,
+    ActionType.FAILBACK,
+    ActionType.SWITCHOVER,
+)
 
 
 def settle(action: ActionView, view: PairView) -> ActionView:
@@ -40,6 +47,10 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
         return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
     if action.type is ActionType.ATTEST_OFF:
         return _why_not_attest(action, view)
+    if action.type is ActionType.ACCEPT_REPLACEMENT:
+        node = view.node(action.target)
+        known = node is not None and not node.replaced
+        return f"{action.target} is the server that it was" if known else _why_not_attest(action, view)
     other = view.open_action(action.target)
     if other is not None and other.name != action.name and (other.steps or other.name < action.name):
         return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"

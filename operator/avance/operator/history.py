@@ -25,6 +25,8 @@ def history_of(status: NodeStatus) -> NodeHistory:
         if down
         else None,
         lifted_at=status.mtbf_lifted_at.timestamp() if status.mtbf_lifted_at else 0.0,
+        system_uuid=status.expected_system_uuid or "",
+        identified_at=status.identified_at.timestamp() if status.identified_at else 0.0,
         heard_peer_in=status.heard_peer_in or "",
     )
 
@@ -53,6 +55,8 @@ def history_status(history: NodeHistory, policy: MtbfPolicy) -> Object:
     described: Object = {
         "components": [_component_status(each, policy.of(each.kind)) for each in history.components],
         "mtbfLiftedAt": _time(history.lifted_at),
+        "expectedSystemUUID": history.system_uuid,
+        "identifiedAt": _time(history.identified_at),
         "heardPeerIn": history.heard_peer_in,
     }
     if down is not None:

@@ -19,6 +19,8 @@ Object = dict[str, Any]
 
 NODES_SHOWN, VMS_SHOWN, FAULTS_SHOWN, TEXT_LIMIT, SCORES_LIMIT = 8, 128, 64, 253, 600
 WOULD_SHOWN = 16
+REMEMBERED = ("name", "components", "declaredDown", "mtbfLiftedAt", "expectedSystemUUID", "identifiedAt")
+"""What outlives the Node object in its entry."""
 """A selector that matches fifty nodes, and a detector that talks too much, must not make the status unwritable."""
 
 _WORD = {True: "True", False: "False", None: "Unknown"}
@@ -34,7 +36,7 @@ def pair_status(
         "primary": report.primary,
         "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes[:NODES_SHOWN])[:SCORES_LIMIT],
         "vmCount": f"{len(report.vms)}/{view.policy.limits.max_vms}",
-        "nodes": [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]],
+        "nodes": _nodes(previous, view, report, now),
         "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
         "wouldDo": [sentence[:MESSAGE_LIMIT] for sentence in would[:WOULD_SHOWN]] or None,
@@ -78,6 +80,18 @@ def _condition(known: Object, generation: int, condition: Condition, now: float)
         "observedGeneration": generation,
         "lastTransitionTime": known["lastTransitionTime"] if unchanged else to_api(now),
     }
+
+
+def _nodes(previous: Object, view: PairView, report: PairReport, now: float) -> list[Object]:
+    """The nodes that there are, and what is remembered of one that is away for a while: it may come back as another."""
+    shown = [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]]
+    here = {node.name for node in report.nodes}
+    away = [
+        {"state": "Absent"} | {field: entry[field] for field in REMEMBERED if field in entry}
+        for entry in previous.get("nodes") or ()
+        if entry["name"] not in here and "expectedSystemUUID" in entry
+    ]
+    return shown + away[: NODES_SHOWN - len(shown)]
 
 
 def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> Object:

@@ -16,6 +16,8 @@ EVICTION_SECONDS = 300.0
 """After this time on an unreachable node a pod is marked for deletion."""
 POD_GC_SECONDS = 20.0
 DETECTOR_START_SECONDS = 2.0
+NO_NODE_SECONDS = 60.0
+"""After this time the pods of a Node that was deleted are deleted too."""
 LABEL_SECONDS = 60.0
 """virt-handler's heartbeat writes its label this often."""
 
@@ -37,6 +39,7 @@ class Cluster:
                 self._detectors(server, now)
         for node in list(self.api.nodes.values()):
             self._node_lifecycle(node, now)
+            self._collect_garbage(node, now)
         self._schedule(now)
 
     def restart_detectors(self, node: str) -> None:
@@ -60,7 +63,7 @@ class Cluster:
             server.reachable_since = now
         if not was or now - node.renewed_at >= RENEW_SECONDS:
             self.api.change(self.api.nodes, server.name, renewed_at=now, ready="True", unready_since=None,
-                            shutting_down=False, boot_id=server.boot_id,
+                            shutting_down=False, boot_id=server.boot_id, system_uuid=server.system_uuid,
                             heartbeat=now + server.clock_ahead)  # fmt: skip
 
     def _virt_handler_label(self, server: Server, now: float) -> None:
@@ -114,6 +117,12 @@ class Cluster:
             elif node.out_of_service and node.ready != "True" and now - (pod.deleted_at or now) > POD_GC_SECONDS:
                 self.delete_pod(pod)
 
+    def _collect_garbage(self, node: NodeObject, now: float) -> None:
+        """Pods of a node that is not in the API go after a while; its kubelet then ends what they ran."""
+        if node.deleted_at is not None and now - node.deleted_at > NO_NODE_SECONDS:
+            for pod in [pod for pod in self.api.pods.values() if pod.node == node.name]:
+                self.delete_pod(pod)
+
     def delete_pod(self, pod: Pod) -> None:
         """Remove the object, at once and whatever may still run behind it."""
         self.api.remove(self.api.pods, pod.uid)
@@ -133,6 +142,7 @@ class Cluster:
         taken = {other.node for other in self.api.pods_of(pod.vm) if other.uid != pod.uid and not other.final}
         return (
             node.ready == "True"
+            and node.deleted_at is None
             and node.vms_label
             and not (node.cordoned or node.closed or node.out_of_service)
             and (not pod.only_node or (pod.only_node == node.name and node.name not in taken))

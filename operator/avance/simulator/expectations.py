@@ -195,6 +195,13 @@ def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: 
     return len(found) == _count(number)
 
 
+@EXPECTATIONS.says("{node} is another server than before")
+def is_another(sim: Simulation, node: str) -> bool:
+    """As the operator sees it; until somebody accepts it."""
+    seen = sim.operator.view.node(node) if sim.operator and sim.operator.view else None
+    return seen is not None and seen.replaced
+
+
 _STATUS = "(?P<status>True|False|Unknown)"
 
 

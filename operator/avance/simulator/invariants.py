@@ -134,7 +134,9 @@ def start_has_evidence(world: World, api: Api, records: Records, vm: str, instan
         if guest.vm != vm or guest.end_known:
             continue
         proven = records.proves_off(guest.server, guest.boot_id)
-        if not proven and api.nodes[guest.server].boot_id == guest.boot_id:
+        node = api.nodes.get(guest.server)
+        same_life = node.boot_id == guest.boot_id if node else guest.runs
+        if not proven and same_life:
             yield f"{vm} is started although nothing proves that it has ended on {guest.server}"
 
 

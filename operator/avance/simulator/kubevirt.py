@@ -255,7 +255,7 @@ class KubeVirt:
     def _report_end(self, pod: Pod, server: Server, end: str, now: float) -> None:
         """The end of a pod and, if it was the one that its instance ran in, of the instance."""
         for guest in self._lives_of(pod):
-            guest.end_known = True
+            guest.end_known = guest.end_known or guest.server == server.name
         self._api.change(self._api.pods, pod.uid, phase="Succeeded" if end == "shutdown" else "Failed", entered_at=now)
         instance = self._api.instances.get(pod.vm)
         if instance is None or instance.uid != pod.instance_uid:

@@ -41,6 +41,11 @@ class NodeObject:
     unready_since: float | None = None
     shutting_down: bool = False
     """The kubelet's last word on Ready is that the node is shutting down."""
+    labelled: bool = True
+    """The pair's selector matches it."""
+    deleted_at: float | None = None
+    """There is no such Node at the moment."""
+    registrations: int = 1
     fence_agent: bool = True
     """A way to fence it is configured."""
 
@@ -151,6 +156,8 @@ class Snapshot:
     migrations: Mapping[str, Migration]
     policy: PairPolicy
     around: Around
+    strangers: Mapping[str, NodeObject]
+    """Nodes that the pair's selector matches beside its two servers."""
 
 
 Object = TypeVar("Object")
@@ -167,6 +174,7 @@ class Api:
         self.migrations: dict[str, Migration] = {}
         self.policy = PairPolicy()
         self.around = Around()
+        self.strangers: dict[str, NodeObject] = {}
         self.version = 0
         self.deleted: Callable[[Pod], None] = lambda pod: None
         self._uids = 0
@@ -208,4 +216,4 @@ class Api:
 
     def snapshot(self) -> Snapshot:
         shelves = (dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
-        return Snapshot(*shelves, self.policy, self.around)
+        return Snapshot(*shelves, self.policy, self.around, dict(self.strangers))

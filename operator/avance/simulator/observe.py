@@ -40,11 +40,11 @@ class Observer:
             name="pair",
             nodes=tuple(
                 replace(
-                    self._node(seen.nodes[name], seen.policy, power, now),
-                    history=records.histories.get(name, NOTHING_REMEMBERED),
-                    bmc_lied=name in records.liars,
+                    self._node(node, seen.policy, power, now),
+                    history=records.histories.get(node.name, NOTHING_REMEMBERED),
+                    bmc_lied=node.name in records.liars,
                 )
-                for name in sorted(seen.nodes)
+                for node in sorted(_matched(seen), key=lambda node: node.name)
             ),
             vms=tuple(self._vm(vm, seen, storage.get(vm.key), now) for vm in seen.vms.values()),
             pods=tuple(
@@ -71,7 +71,7 @@ class Observer:
         peer = conditions.get(PEER_UNREACHABLE)
         return NodeView(
             name=node.name,
-            uid=f"uid-{node.name}",
+            uid=f"uid-{node.name}-{node.registrations}",
             ready=node.ready,
             heard_at=self._heard_at(node, now),
             heard=self._heard_at(node, now) != self._started_at,
@@ -180,3 +180,9 @@ class Observer:
             frozen=instance.frozen,
             since={sign: self._seen(("guest", instance.uid, sign), str(is_), now) for sign, is_ in signs.items()},
         )
+
+
+def _matched(seen: Snapshot) -> list[NodeObject]:
+    """The nodes that there are and that the pair's selector matches."""
+    servers = [node for node in seen.nodes.values() if node.labelled and node.deleted_at is None]
+    return [*servers, *seen.strangers.values()]

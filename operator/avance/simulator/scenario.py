@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -295,7 +296,8 @@ def _setting(name: str, default: Any, value: Any) -> Any:
     for key in value:
         if key not in known:
             raise ScenarioError(f"{name} has no {key}; it has: {', '.join(sorted(known))}")
-    return replace(default, **value)
+    words = {key: type(getattr(default, key)) for key in value if isinstance(getattr(default, key), StrEnum)}
+    return replace(default, **{key: words[key](each) if key in words else each for key, each in value.items()})
 
 
 def _storage(value: Any) -> StoragePolicy:

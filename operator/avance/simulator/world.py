@@ -155,6 +155,20 @@ class World:
                 server.state, server.up_at = State.UP, None
                 self._tell("hardware", f"{server.name} has booted")
 
+    # ── other servers ──
+
+    def replace(self, name: str, system_uuid: str, *, old_runs_on: bool) -> None:
+        """Another server takes a name and boots; the old one is taken apart, or runs on unseen by anybody."""
+        old = self.servers[name]
+        for guest in self.guests_on(name):
+            if old_runs_on:
+                guest.server = f"the old {name}"
+            else:
+                self.end_guest(guest, "power")
+        self.servers[name] = Server(name, system_uuid, old.boot_seconds, State.OFF, old.boots)
+        self._tell("hardware", f"another server is {name} now ({system_uuid})")
+        self.switch_on(name)
+
     # ── power ──
 
     def cut_power(self, name: str) -> None:

@@ -15,6 +15,7 @@ from avance.core.rules import (
     component_fault,
     disk_lost,
     eviction_request,
+    failback,
     handover,
     health_comparison,
     returned_server,
@@ -41,5 +42,7 @@ RULES: Sequence[Rule] = (
     split_brain.reboot_the_backup_of_a_split_pair,
     backup_fault.reboot_the_backup,
     returned_server.take_it_back,
+    failback.move_the_wave,
+    failback.bring_its_vms_home,
     component_fault.call_home,
 )

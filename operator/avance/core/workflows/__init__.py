@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from avance.core.model import ActionType, ActionView, PairView
 from avance.core.progress import Progress
 from avance.core.workflows import (
+    accept_replacement,
     attest_off,
     call_home,
     cold_restart,
@@ -25,6 +26,7 @@ from avance.core.workflows import (
     restart,
     start,
     stop,
+    wave,
 )
 
 Workflow = Callable[[ActionView, PairView, float], Progress]
@@ -43,4 +45,7 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.RESET_MTBF: reset_mtbf.advance,
     ActionType.ATTEST_OFF: attest_off.advance,
     ActionType.GIVE_UP: give_up.advance,
+    ActionType.FAILBACK: wave.advance,
+    ActionType.SWITCHOVER: wave.advance,
+    ActionType.ACCEPT_REPLACEMENT: accept_replacement.advance,
 }

@@ -13,6 +13,7 @@ from dataclasses import replace
 from avance.core.attestation import standing_attestation
 from avance.core.effects import CloseNode, DeletePod, MarkOutOfService, OpenNode, PowerOff
 from avance.core.fence_path import pause_between_orders, why_bmc_proves_nothing
+from avance.core.fitness import why_replaced
 from avance.core.graceful_leave import graceful_leave
 from avance.core.intents import crash_incident
 from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence
@@ -44,6 +45,8 @@ def _stand_down(action: ActionView, node: NodeView) -> Progress:
 
     Once closing it was ordered, opening it is too, even if the view does not show it closed yet.
     """
+    if node.replaced:
+        return cancel("Reopen", f"{node.name} stays closed: {why_replaced(node)}")
     ordered = action.started("Close") is not None and action.started("Reopen") is None
     if node.closed or ordered:
         return act("Reopen", f"{node.name} is alive after all; opening it again", OpenNode(node.name))

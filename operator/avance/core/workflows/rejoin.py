@@ -2,16 +2,20 @@
 
 The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the
 node can run, so neither virt-handler nor replica storage could come back. The cordon, which daemons tolerate, stays
-until the node has been stable for as long as the pair's spec asks.
+until the node has been stable for as long as the pair's spec asks. It has rejoined when its disks are up to date.
+
+Another server of the same name stays closed until a person has accepted it.
 """
 
 from __future__ import annotations
 
-from avance.core.effects import ClearOutOfService, OpenNode, PowerOff, PowerOn
+from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff, PowerOn
+from avance.core.fitness import why_replaced
 from avance.core.liveness import Life, judge, reads_off, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, fail, succeed, wait
+from avance.core.replication import resyncing
 
 BOOT_PATIENCE_SECONDS = 900.0
 """Longer than a server with much memory takes to test it and boot."""
@@ -26,6 +30,10 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     verdict = judge(view, node, now)
     if verdict.life is Life.DEAD:
         return fail("AwaitBoot", f"{node.name} died again before it had rejoined: {verdict.because}")
+    if node.replaced:
+        # Closed first: a server that nobody knows yet comes without our marks.
+        order = () if node.closed and node.cordoned else (CloseNode(node.name),)
+        return act("Identify", why_replaced(node), *order)
     if verdict.life is not Life.ALIVE or node.ready != "True":
         return wait(
             "AwaitBoot", f"waiting for the kubelet of {node.name} to report Ready", look_at=verdict.reconsider_at
@@ -80,11 +88,14 @@ def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, 
 def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     if not node.accepts_vms:
         return wait("AwaitVirtHandler", f"{node.name} is Ready; waiting for its virt-handler")
-    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open")
+    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open", "Resync")
     began = action.started("Stabilise") if stabilising else None
     trusted_at = (now if began is None else began) + view.policy.recovery.stabilisation_seconds
     if began is None or now < trusted_at:
         return wait("Stabilise", f"{node.name} is fit; watching it before it is trusted again", look_at=trusted_at)
     if node.closed:
         return act("Open", f"opening {node.name} to VMs", OpenNode(node.name))
+    if resyncing(view, node.name):
+        # Open already: VMs whose disks are good could start here if the other server died now.
+        return wait("Resync", f"{node.name} serves again; its disks are being brought up to date")
     return succeed("Open", f"{node.name} serves again")
