@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from avance.core.components import ComponentKind
+from avance.core.power import same_system
 
 SAME_SECONDS = 0.001
 """Times of transitions that differ by less are the same one, written and read again."""
@@ -79,6 +80,12 @@ class NodeHistory:
     """When a person accepted it; what was recorded before is about another server."""
     heard_peer_in: str = ""
     """The last boot of it in which it has heard the other node."""
+
+    def is_of_another(self, system_uuid: str) -> bool:
+        """Whether this is another server than the one that is remembered; never, where a UUID is not known."""
+        if not self.system_uuid or not system_uuid or self.system_uuid == system_uuid:
+            return False
+        return not same_system(self.system_uuid, system_uuid)
 
     def of(self, kind: ComponentKind, component: str) -> ComponentHistory:
         """The history of one component; an empty one if nothing is recorded."""

@@ -14,7 +14,7 @@ from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.policy import PairPolicy, Pause
-from avance.core.power import PowerReading, same_system
+from avance.core.power import PowerReading
 from avance.core.storage import StorageView, Written
 
 
@@ -86,10 +86,7 @@ class NodeView:
     @property
     def replaced(self) -> bool:
         """Another server than the one that is known by this name."""
-        known = self.history.system_uuid
-        if not known or not self.system_uuid or known == self.system_uuid:
-            return False
-        return not same_system(known, self.system_uuid)
+        return self.history.is_of_another(self.system_uuid)
 
 
 class VmPhase(StrEnum):
