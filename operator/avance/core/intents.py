@@ -23,6 +23,10 @@ SERVER_CRASH = "ServerCrash"
 """Reason of what is done about a server that has died; the fences for it count as its faults."""
 
 
+RESYNC = "Resync"
+"""The last step of a Rejoin: the server serves again, and its disks are being brought up to date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An AvanceAction to be written. Its name follows from what it is about, so that it can be written only once."""

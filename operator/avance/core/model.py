@@ -388,14 +388,8 @@ class PairView:
 
     def open_action(self, target: str) -> ActionView | None:
         """What is being done to a node or VM now; a record alone does nothing to anybody."""
-        return next(
-            (
-                action
-                for action in self.actions
-                if action.open and action.target == target and action.type not in RECORDS_ONLY
-            ),
-            None,
-        )
+        found = (each for each in self.actions if each.open and each.target == target)
+        return next((action for action in found if action.type not in RECORDS_ONLY), None)
 
     def actions_on(self, target: str, type_: ActionType) -> tuple[ActionView, ...]:
         """Recorded actions of one type on one target, oldest first."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from avance.core.components import ComponentKind
 from avance.core.faults import DECLARED_FAILED, FLAPS, Fault
 from avance.core.history import ComponentHistory, Declaration, NodeHistory, Occurrence
-from avance.core.intents import SERVER_CRASH, failed_reason, occurrence_incident
+from avance.core.intents import RESYNC, SERVER_CRASH, failed_reason, occurrence_incident
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView
 from avance.core.mtbf import below_threshold, forgiven_at, quiet_at
 from avance.core.policy import HealthPolicy
@@ -130,7 +130,8 @@ def _of_this_server(view: PairView, node: NodeView) -> NodeHistory:
 
 def _heard_peer_in(view: PairView, node: NodeView) -> str:
     """The boot in which it last heard the other node, once it was trusted: an earlier life's report may still stand."""
-    coming_back = view.open_action(node.name) is not None
+    action = view.open_action(node.name)
+    coming_back = action is not None and action.current != RESYNC  # it serves again by then
     return node.boot_id if node.hears_peer and not coming_back else node.history.heard_peer_in
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff, PowerOn
 from avance.core.fitness import why_replaced
+from avance.core.intents import RESYNC
 from avance.core.liveness import Life, judge, reads_off, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
@@ -88,7 +89,7 @@ def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, 
 def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     if not node.accepts_vms:
         return wait("AwaitVirtHandler", f"{node.name} is Ready; waiting for its virt-handler")
-    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open", "Resync")
+    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open", RESYNC)
     began = action.started("Stabilise") if stabilising else None
     trusted_at = (now if began is None else began) + view.policy.recovery.stabilisation_seconds
     if began is None or now < trusted_at:
@@ -97,5 +98,5 @@ def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -
         return act("Open", f"opening {node.name} to VMs", OpenNode(node.name))
     if resyncing(view, node.name):
         # Open already: VMs whose disks are good could start here if the other server died now.
-        return wait("Resync", f"{node.name} serves again; its disks are being brought up to date")
+        return wait(RESYNC, f"{node.name} serves again; its disks are being brought up to date")
     return succeed("Open", f"{node.name} serves again")
