@@ -54,10 +54,10 @@ def play(seed: int) -> Trial:
     mended_at = next(at for at, what in scenario.events if what == MENDED)
     rest = 0.0
     for _ in _ticks(sim, scenario):
-        rest = rest + TICK if sim.elapsed > mended_at and not any(_unrest(sim)) else 0.0
+        rest = rest + TICK if sim.elapsed > mended_at and not any(why_no_rest(sim)) else 0.0
         if rest >= REST_SECONDS or sim.violations:
             break
-    return Trial(seed, round(sim.elapsed / TICK), (*sim.violations, *_unrest(sim)) if rest < REST_SECONDS else ())
+    return Trial(seed, round(sim.elapsed / TICK), (*sim.violations, *why_no_rest(sim)) if rest < REST_SECONDS else ())
 
 
 def _ticks(sim: Simulation, scenario: Scenario) -> Iterator[None]:
@@ -69,7 +69,8 @@ def _ticks(sim: Simulation, scenario: Scenario) -> Iterator[None]:
         yield
 
 
-def _unrest(sim: Simulation) -> Iterator[str]:
+def why_no_rest(sim: Simulation) -> Iterator[str]:
+    """What is still under way or does not serve."""
     if sim.operator is None:
         yield "no operator leads"
     else:
