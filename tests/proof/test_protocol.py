@@ -9,7 +9,8 @@ from collections import deque
 import pytest
 
 from tests.proof import protocol
-from tests.proof.protocol import NAMES, State, moves, wrong, wrongly_sent
+from tests.proof.protocol import moves, wrong, wrongly_sent
+from tests.proof.states import NAMES, State
 
 
 def explore(troubles: int) -> tuple[int, int]:

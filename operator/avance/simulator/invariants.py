@@ -70,7 +70,7 @@ def never_both_nodes_fenced(records: Records) -> Iterator[str]:
     for incident, nodes in by_incident.items():
         if len(nodes) > 1:
             yield f"incident {incident} fences both servers"
-    if len({fence.target for fence in fences if fence.open and fence.started("PowerOff") is not None}) > 1:
+    if len({fence.target for fence in fences if cuts_power(fence)}) > 1:
         yield "both servers are being fenced"
 
 
@@ -84,6 +84,11 @@ def never_both_nodes_down(records: Records) -> Iterator[str]:
         yield "both servers are being rebooted"
     if down and rebooting - down:
         yield f"{', '.join(rebooting)} is rebooted while {', '.join(down)} is declared down"
+
+
+def cuts_power(fence: ActionView) -> bool:
+    """It may still cut the power: not one that stands down and opens its server again."""
+    return fence.open and fence.started("PowerOff") is not None and fence.current != "Reopen"
 
 
 def of_an_effect(
