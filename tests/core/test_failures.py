@@ -150,7 +150,7 @@ def test_a_guest_that_is_silent_beyond_its_patience_is_hung() -> None:
         silent(140, answered="web-0"),
         silent(140, health_check=replace(CHECK, watchdog_resets=True)),
     ],
-    ids=["never answered", "paused", "snapshot", "moving", "not to run", "no check", "rebooting", "booting", "watchdog"],
+    ids=["unanswered", "paused", "snapshot", "moving", "not to run", "no check", "rebooting", "booting", "watchdog"],
 )  # fmt: skip
 def test_what_else_could_explain_the_silence_counts_for_the_guest(innocent: VmView) -> None:
     assert not hung(innocent)
