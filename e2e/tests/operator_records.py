@@ -100,7 +100,7 @@ class Records:
             "fencing": {"nodes": fencing, "requestTimeoutSeconds": 1, "checkIntervalSeconds": 10},
             "recovery": {"stabilisationSeconds": 2, "powerOn": "Automatic"},
             "placement": {"policy": "Consolidated"},
-            "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30},
+            "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30, "maxColdRestarts": 1000},
             "migration": {"retryBackoffSeconds": 5},
             # What earlier tests broke is nobody's history.
             "mtbf": {"minimumFaults": 30, "windowSeconds": 600},

@@ -136,6 +136,9 @@ class Restart(ApiModel):
     max_restarts: Annotated[int, Field(ge=1, le=100)] = 3
     """How often a VM that fails is restarted on one node within the window. Then the other node is tried as often; \
 then it is given up, until its spec changes or a person asks for a Restart."""
+    max_cold_restarts: Annotated[int, Field(ge=1, le=1000)] = 30
+    """How often a VM is booted anew within the window because its server was lost. Then it is given up: it may be \
+what its servers die of."""
     window_seconds: Annotated[int, Field(ge=60, le=86400)] = 3600
     """How long a restart counts."""
 

@@ -118,7 +118,7 @@ def why_not_restarted(view: PairView, vm: VmView, now: float) -> str:
 def surrender_to_crashes(view: PairView, vm: VmView, incident: str, now: float) -> Intent | None:
     """A VM that takes one server after the other down with it is not given a further one."""
     done = [action for action in cold_restarts(view, vm, now) if action.incident != incident]
-    if vm.instance is None or len(done) < view.policy.restart.max_restarts:
+    if vm.instance is None or len(done) < view.policy.restart.max_cold_restarts:
         return None
     message = f"{vm.key} has lost its server {len(done) + 1} times within {_window(view)}"
     return _surrender(view, vm, Failure("", message, incident, vm.instance.uid, vm.instance.node), now)

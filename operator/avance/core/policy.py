@@ -132,6 +132,8 @@ class RestartPolicy:
     start_timeout_seconds: float = 300.0
     max_restarts: int = 3
     """How often a VM that fails is restarted on one node within the window, before the other one is tried."""
+    max_cold_restarts: int = 30
+    """How often a VM is booted anew within the window because its server was lost."""
     window_seconds: float = 3600.0
 
 

@@ -57,6 +57,7 @@ def policy_of(spec: PairSpec) -> PairPolicy:
             spec.restart.ready_gate_seconds,
             spec.restart.start_timeout_seconds,
             spec.restart.max_restarts,
+            spec.restart.max_cold_restarts,
             spec.restart.window_seconds,
         ),
         migration=MigrationPolicy(
