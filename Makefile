@@ -28,7 +28,7 @@ test: check ## Run every check and every test, those on a real control plane inc
 	$(call step,programs of the control plane: built once and cached)
 	@$(BIN)/python -m e2e.controlplane build
 	$(call step,slow tests, and those on a real control plane)
-	@$(BIN)/python -m pytest tests e2e/tests -m slow -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests e2e/tests -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint ## Run the linters and the fast tests, in under a minute
 	$(call step,fast tests)

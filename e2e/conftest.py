@@ -9,12 +9,21 @@ import pytest_asyncio
 
 from e2e.lab import Lab, LabOptions
 
+LONGEST_FIRST = (
+    *("test_operator_soak", "test_operator_killed", "test_operator_takeover", "test_operator_double_faults"),
+    *("test_operator_crash", "test_demo", "test_operator_evidence", "test_operator_bmc", "test_operator_vms"),
+    *("test_what_if", "test_operator_health", "test_kubevirt_node_loss", "test_lease", "test_lab_command"),
+)
+"""Files that take a minute and more. Begun last, one of them would leave the other worker without work."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of a session share one event loop, because a lab lives in one."""
+    """All tests of a session share one event loop, because a lab lives in one; the longest files come first."""
     for item in items:
         if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
