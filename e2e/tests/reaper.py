@@ -17,6 +17,7 @@ from pathlib import Path
 
 from e2e.controlplane import ApiError
 from e2e.controlplane.kubeconfig import cluster_of, service_account_token, write_kubeconfig
+from e2e.controlplane.processes import ServerCrashed
 from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT
 from e2e.lab.operator_process import OperatorProcess
 from e2e.lab.wire import Answer, Deliver, Tap, Wire, Write
@@ -48,7 +49,7 @@ class Reaper:
         self._site = site
         self._dead: set[int] = set()
         self._one_at_a_time = asyncio.Lock()
-        self._births: dict[int, asyncio.Task[None]] = {}
+        self._up = {number: asyncio.Event() for number in REPLICAS}
 
     def deeds(self, moment: Moment) -> set[str]:
         """Those that were met in this way."""
@@ -77,7 +78,21 @@ class Reaper:
 
     async def replicas_are_up(self) -> None:
         """Whoever was killed serves again."""
-        await asyncio.gather(*self._births.values())
+        await asyncio.gather(*(up.wait() for up in self._up.values()))
+
+    async def keep_up(self, number: int) -> None:
+        """Starts a replica again whenever it has ended, for ever; as a kubelet would."""
+        replica = self._site.lab.operators[number]
+        while True:
+            try:
+                await replica.start()
+            except ServerCrashed as error:
+                print(error)
+                continue
+            self._up[number].set()
+            await replica.wait()
+            self._up[number].clear()
+            await self._give_up_lease_of(number)
 
     def _is_due(self, deed: str, moment: Moment) -> bool:
         return (deed, moment) not in self.met
@@ -89,14 +104,7 @@ class Reaper:
         self._dead.add(pid)
         self.met.append((deed, moment))
         print(f"operator {number} killed {moment} {deed}")
-        self._births[number] = asyncio.create_task(self._revive(number, self._births.get(number)))
-
-    async def _revive(self, number: int, earlier: asyncio.Task[None] | None) -> None:
-        if earlier is not None:
-            await earlier
-        await self._site.lab.operators[number].wait()
-        await self._give_up_lease_of(number)
-        await self._site.lab.operators[number].start()
+        self._up[number].clear()
 
     async def _leader(self) -> int:
         holder = (await self._site.api.get(LEASE))["spec"]["holderIdentity"]
@@ -115,6 +123,9 @@ class Reaper:
 async def reaper_at(site: Site) -> AsyncIterator[Reaper]:
     """Replicas behind tapped wires in the place of the site's operator, which is there again afterwards."""
     reaper, lab = Reaper(site), site.lab
+    keepers: list[asyncio.Task[None]] = []
+    # Its renewals pass through the wire too, so a machine that is busy may hold one up for too long.
+    site.announce("leadership lost")
     await site.operator("stop")
     async with AsyncExitStack() as wires:
         try:
@@ -123,7 +134,8 @@ async def reaper_at(site: Site) -> AsyncIterator[Reaper]:
                 wire = await wires.enter_async_context(_tapped(site, f"operator-{number}", lab.control_plane.url, tap))
                 kubeconfig = await _through(wire, site, number)
                 lab.operators[number] = OperatorProcess(number, kubeconfig, lab.control_plane.processes)
-            await asyncio.gather(*(lab.operators[number].start() for number in REPLICAS))
+            keepers = [asyncio.create_task(reaper.keep_up(number)) for number in REPLICAS]
+            await reaper.replicas_are_up()
             addresses = {
                 node: (await wires.enter_async_context(_tapped(site, f"bmc-{node}", bmc.url, reaper.meet))).url
                 for node, bmc in site.hardware.bmcs.items()
@@ -135,6 +147,8 @@ async def reaper_at(site: Site) -> AsyncIterator[Reaper]:
             reaper.armed = False
             await reaper.replicas_are_up()
             await site.apply_pair()
+            for keeper in keepers:
+                keeper.cancel()
             await asyncio.gather(*(lab.operators[number].stop() for number in REPLICAS))
     await site.operator("start")
 
