@@ -368,6 +368,8 @@ class PairView:
     rivals: tuple[str, ...] = ()
     """Other pairs whose selectors match a node of this one."""
     surroundings: Surroundings = Surroundings()
+    control_plane: tuple[str, ...] = ()
+    """Names of all nodes of the cluster that run its control plane; empty when none is a node."""
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

@@ -50,6 +50,11 @@ LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
 CPU_PER_CORE_MILLI = 100
 """KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
 
+CONTROL_PLANE_LABELS = tuple(
+    f"node-role.kubernetes.io/{role}={value}" for role in ("control-plane", "master", "etcd") for value in ("", "true")
+)
+"""Distributions disagree on the value, older ones on the name; a node that only runs etcd counts as well."""
+
 
 class Observer:
     """Builds views; remembers parsed specs, so that a look at a quiet pair costs little."""
@@ -92,7 +97,12 @@ class Observer:
             actions=self._actions.of_pair(pair.metadata.name),
             policy=policy,
             rivals=tuple(sorted({rival for node in nodes for rival in self._pairs_of(node)} - {pair.metadata.name})),
+            control_plane=self._control_plane(),
         )
+
+    def _control_plane(self) -> tuple[str, ...]:
+        labelled = (self._store.members(NODES, label) for label in CONTROL_PLANE_LABELS)
+        return tuple(sorted({node["metadata"]["name"] for nodes in labelled for node in nodes}))
 
     def _pairs_of(self, node: Object) -> Iterator[str]:
         """Pairs whose selectors match a node."""
