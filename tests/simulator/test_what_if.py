@@ -8,13 +8,15 @@ import pytest
 from avance.core.components import ComponentKind
 from avance.core.health import score
 from avance.core.intents import crash_incident
-from avance.core.model import ActionPhase, ActionType, PairView, RestartPriority, StepView
+from avance.core.model import ActionPhase, ActionType, PairView, Resources, RestartPriority, StepView
 from avance.core.phase_times import BUDGETS, Phase, measure
-from avance.core.policy import Mode, PairPolicy
+from avance.core.policy import Mode, PairPolicy, Pause
+from avance.core.standstill import standstill
+from avance.core.what_if import blockers
 from avance.simulator.answer import as_json, as_text
 from avance.simulator.from_view import simulation_of
 from avance.simulator.what_if import Answer, Deed, Question, ask
-from tests.core.views import NOW, action, evidence, fault, launcher, node, pair, reads, running
+from tests.core.views import GIB, NOW, action, evidence, fault, launcher, node, pair, reads, running
 
 A, B = node("node-a", power=reads("On")), node("node-b", power=reads("On", "node-b"))
 DB, WEB = running("db", priority=RestartPriority.HIGH), running("web", priority=RestartPriority.LOW)
@@ -156,3 +158,37 @@ def test_the_answer_is_for_people_and_for_programs() -> None:
     assert "BLOCKED  no way" in as_text(view, answer, ["no way"], NOW)
     document = json.loads(as_json(view, answer, ["no way"], NOW))
     assert (document["survived"], document["blockers"], document["vms"][1]["then"]) == (False, ["no way"], "node-b")
+
+
+SMALL = Resources(16000, 6 * GIB)
+OBSTACLES: dict[str, PairView] = {
+    "none": whole(),
+    "no answer of the BMC": whole(replace(A, power=reads("", error="connection refused"))),
+    "the BMC of another server": whole(replace(A, power=reads("On", uuid="99999999-3a4e-4d8a-9b41-0d1f5f6e7a01"))),
+    "no fence agent": whole(replace(A, fence_agent=False, power=None)),
+    "no fence agent of the survivor": whole(b=replace(B, fence_agent=False, power=None)),
+    "a survivor without a detector": whole(b=replace(B, hears_peer=None)),
+    "a cordoned survivor": whole(b=replace(B, cordoned=True)),
+    "a survivor that takes no VMs": whole(b=replace(B, accepts_vms=False, ready="Unknown", heard_at=NOW - 90)),
+    "a survivor without room": whole(b=replace(B, allocatable=SMALL)),
+    "a worse survivor": whole(b=replace(B, faults=(fault("PowerSupplyProblem", "PSU1", on="node-b"),))),
+    "mode Observe": whole(policy=PairPolicy(mode=Mode.OBSERVE)),
+    "a paused pair": whole(policy=PairPolicy(pause=Pause(NOW + 7200, "a test"))),
+    "a paused VM": whole(vms=(replace(WEB, pause=Pause(NOW + 7200, "a test")), DB)),
+    "a pause that is over": whole(policy=PairPolicy(pause=Pause(NOW - 1, "a test"))),
+}
+
+
+@pytest.mark.parametrize("view", OBSTACLES.values(), ids=OBSTACLES)
+def test_what_status_says_of_a_crash_is_what_the_rules_then_do(view: PairView) -> None:
+    """`FailoverReady` reads the view, what-if plays it: both have to come to the same."""
+    still = standstill(view, "", NOW)
+    told = [blocker.message for blocker in blockers(view, view.nodes[0], NOW)] + ([still.because] if still else [])
+    played = ask(view, CRASH, NOW).blockers
+    assert bool(told) == bool(played), (told, played)
+
+
+def test_a_control_plane_that_dies_with_the_server_is_told_of() -> None:
+    """The simulated API always lives on, so this is what only the view can tell."""
+    view = whole(control_plane=("node-a",))
+    assert [blocker.reason for blocker in blockers(view, view.nodes[0], NOW)] == ["ControlPlaneLost"]

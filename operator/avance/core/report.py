@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from avance.core.capacity import why_not_admitted, why_not_hold_all
 from avance.core.condition import Condition, answer
+from avance.core.control_plane import why_api_is_at_risk
 from avance.core.failures import why_not_restarted
 from avance.core.fence_path import unproven_since
 from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
@@ -28,6 +29,7 @@ from avance.core.split_brain import backup_of_all, is_split
 from avance.core.stability import ordered, stable, why_guest_not_well
 from avance.core.standstill import Standstill, standstill
 from avance.core.storage import Written
+from avance.core.what_if import blockers
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +154,13 @@ def _unprotected(still: Standstill) -> str:
 
 
 def _failover_possible(view: PairView, now: float) -> Condition:
-    for node in view.nodes:
-        path = fence_path(node)
-        unfit = why_not_serve(view, node, now) or why_not_hold_all(view, node) or why_not_all_synced(view)[1]
-        hindrance = path.message if path.holds is False else unfit
-        if hindrance:
-            return Condition("FailoverReady", False, "Blocked", hindrance)
-    untried = next((path for path in map(fence_path, view.nodes) if path.holds is None), None)
-    if untried:
-        # After an operator's start nothing is known of a BMC for a moment: no bad news, but no good news either.
-        return Condition("FailoverReady", None, untried.reason, untried.message)
-    return Condition("FailoverReady", True, "AsExpected", "a crash now would be survived")
+    found = [blocker for node in view.nodes for blocker in blockers(view, node, now)]
+    certain = [blocker for blocker in found if blocker.certain]
+    for blocker in certain or found:
+        return Condition("FailoverReady", False if certain else None, blocker.reason, blocker.message)
+    risk = why_api_is_at_risk(view)
+    but = f"; but {risk}" if risk else ""
+    return Condition("FailoverReady", True, "AsExpected", f"a crash now would be survived{but}")
 
 
 def _link_fault(view: PairView, now: float) -> str:
@@ -298,34 +296,27 @@ def _protected(view: PairView, vm: VmView, now: float) -> Condition:
     still = standstill(view, vm.key, now)
     if still is not None:
         return Condition("Protected", False, still.reason, _unprotected(still))
-    reason, message = _why_not_protected(view, vm, now)
+    reason, message = _why_at_risk(view, vm, now)
     if reason:
         return Condition("Protected", False, reason, message)
     home = view.node(vm.node)
-    untried = fence_path(home) if home else None
-    if untried and untried.holds is None:
-        return Condition("Protected", None, untried.reason, untried.message)
+    for blocker in blockers(view, home, now) if home else ():
+        if blocker.vm in ("", vm.key):
+            return Condition("Protected", False if blocker.certain else None, blocker.reason, blocker.message)
     return Condition("Protected", True, "AsExpected", "it would survive the loss of its server")
 
 
-def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
-    """Reason and sentence; both empty when nothing speaks against it."""
+def _why_at_risk(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
+    """Reason and sentence why it is not even where it could be protected; both empty when it is."""
     if vm.should_run and why_not_admitted(view, vm):
         return "NotAdmitted", why_not_admitted(view, vm)
     if not vm.running:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
     if _on_silent_node(view, vm, now):
         return "PrimarySuspect", _why_not_ready(view, vm, now)
-    home, peer = view.node(vm.node), view.peer(vm.node)
-    if home is None or peer is None:
+    if view.peer(vm.node) is None:
         return "NotInPair", f"it runs on {vm.node}, which is not one of two nodes of pair {view.name}"
-    if fence_path(home).holds is False:
-        return "FencePathFailed", fence_path(home).message
-    hindrance = why_not_serve(view, peer, now)
-    if hindrance:
-        return "NoBackup", hindrance
-    full = why_not_hold_all(view, peer)
-    return ("NoRoom", full) if full else why_not_synced(view, vm)
+    return "", ""
 
 
 def _synced(view: PairView, vm: VmView) -> Condition:

@@ -6,11 +6,17 @@ import asyncio
 import re
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from avance.core.components import ComponentKind
+from avance.core.what_if import blockers
 from avance.simulator.answer import as_json, as_text
 from avance.simulator.events import REPORTED_BY
 from avance.simulator.what_if import Deed, Question, ask
+
+if TYPE_CHECKING:
+    from avance.operator.glimpse import Glimpse
 
 SURVIVED, BLOCKED, USAGE, UNREACHABLE = range(4)
 """Exit statuses."""
@@ -51,10 +57,17 @@ def run(chosen: Namespace) -> int:
         return _refuse(error, USAGE)
     except Unreachable as error:
         return _refuse(error, UNREACHABLE)
-    blockers = ([seen.nobody_acts] if seen.nobody_acts else []) + list(answer.blockers)
+    in_the_way = list(dict.fromkeys([*filter(None, [seen.nobody_acts]), *_told(seen, question), *answer.blockers]))
     write = as_json if chosen.output == "json" else as_text
-    sys.stdout.write(write(seen.view, answer, blockers, seen.seen_at))
-    return BLOCKED if blockers else SURVIVED
+    sys.stdout.write(write(seen.view, answer, in_the_way, seen.seen_at))
+    return BLOCKED if in_the_way else SURVIVED
+
+
+def _told(seen: Glimpse, question: Question) -> Iterator[str]:
+    """What the pair's `FailoverReady` says of a crash: some of it no simulation shows, such as a lost control plane."""
+    node = seen.view.node(question.node)
+    if node is not None and question.deed in (Deed.CRASH, Deed.POWER_CUT):
+        yield from (blocker.message for blocker in blockers(seen.view, node, seen.seen_at))
 
 
 def _question(chosen: Namespace) -> Question:
