@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.installed
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds lock clean
+.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds lock clean matrix
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ soak-lab: $(VENV) ## Crash servers of a real control plane again and again; CRAS
 
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
+
+matrix: $(VENV) ## Generate docs/failure-matrix.md from the scenarios
+	@$(BIN)/python -m avance.simulator.matrix
 
 # Markers for every Python and platform, and neither header nor index: the files say what is installed, never from where.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

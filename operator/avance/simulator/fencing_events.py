@@ -48,3 +48,12 @@ def make_anew(sim: Simulation) -> None:
     """Its AvanceActions go with it, and its status."""
     sim.records.clear()
     sim.kill_operator()
+
+
+@EVENTS.says(
+    "{node} is one of {number} control-plane nodes", "(?P<both>both servers) are among {number} control-plane nodes"
+)
+def control_plane(sim: Simulation, number: str, node: str = "", both: str = "") -> None:
+    of_the_pair = tuple(sim.world.servers) if both else (node,)
+    others = tuple(f"control-{each}" for each in range(int(number) - len(of_the_pair)))
+    sim.api.look_around(replace(sim.api.around, control_plane=of_the_pair + others))

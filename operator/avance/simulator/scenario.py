@@ -109,6 +109,11 @@ def load(path: Path) -> Scenario:
 
 def run(scenario: Scenario) -> Result:
     """Play it to its end and compare."""
+    return play(scenario)[0]
+
+
+def play(scenario: Scenario) -> tuple[Result, Simulation]:
+    """The same, and the simulation as it was at the end."""
     sim = scenario.begin()
     coming = list(scenario.events)
     pending = list(scenario.expectations)
@@ -121,7 +126,7 @@ def run(scenario: Scenario) -> Result:
             break
         sim.step()
     failures += [f"not {expected.text}: {expected.sentence}" for expected in pending if not expected.throughout]
-    return Result(scenario, tuple(sim.timeline), (*sim.violations, *failures))
+    return Result(scenario, tuple(sim.timeline), (*sim.violations, *failures)), sim
 
 
 def _still_pending(sim: Simulation, expected: Expectation, failures: list[str]) -> bool:

@@ -14,6 +14,8 @@ class Around:
     silent_nodes: int = 0
     takes_writes: bool = True
     """The API server answers the operator's writes."""
+    control_plane: tuple[str, ...] = ()
+    """Nodes that run the control plane; empty when it is somebody else's care."""
 
 
 class SurroundingsWatch:
@@ -39,4 +41,5 @@ class SurroundingsWatch:
             writes_fail_since=self._writes_fail_since,
         )
         self._storms = self._storms.after(storm_cause(replace(view, surroundings=surroundings), now), now)
-        return replace(view, surroundings=replace(surroundings, storm_seen_at=self._storms.seen_at))
+        surroundings = replace(surroundings, storm_seen_at=self._storms.seen_at)
+        return replace(view, surroundings=surroundings, control_plane=around.control_plane)
