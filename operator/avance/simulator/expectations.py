@@ -55,6 +55,16 @@ def vm_does_not_run(sim: Simulation, vm: str) -> bool:
     return not vm_runs(sim, vm)
 
 
+@EXPECTATIONS.says("{vm} does not run on {node}")
+def vm_not_on(sim: Simulation, vm: str, node: str) -> bool:
+    return not vm_on(sim, vm, node)
+
+
+@EXPECTATIONS.says("no VM runs on {node}")
+def no_vm_on(sim: Simulation, node: str) -> bool:
+    return not any(vm_on(sim, vm, node) for vm in sim.api.vms)
+
+
 @EXPECTATIONS.says("{vm} is given up")
 def is_given_up(sim: Simulation, vm: str) -> bool:
     view = sim.operator.view if sim.operator else None
@@ -86,6 +96,16 @@ def never_down(sim: Simulation, vm: str) -> bool:
 def down_at_most(sim: Simulation, vm: str, number: str) -> bool:
     first = min((guest.started_at for guest in sim.world.ledger if guest.vm == vm), default=sim.now)
     return sim.world.longest_gap(vm, first) <= float(number)
+
+
+@EXPECTATIONS.says("no VM was ever down")
+def none_ever_down(sim: Simulation) -> bool:
+    return all(never_down(sim, vm) for vm in sim.api.vms)
+
+
+@EXPECTATIONS.says("every VM was down for at most {number} s at a time")
+def every_vm_down_at_most(sim: Simulation, number: str) -> bool:
+    return all(down_at_most(sim, vm, number) for vm in sim.api.vms)
 
 
 @EXPECTATIONS.says("{vm} has been started {number} times")
@@ -177,14 +197,16 @@ def wrote_last(sim: Simulation, vm: str, node: str) -> bool:
 
 
 _TYPES = "(?P<type>" + "|".join(ActionType) + ")"
+_BOUND = "(?:at (?P<bound>most|least) )?"
 _OUTCOME = r"(?: that (?P<outcome>succeeded|failed|was cancelled|were cancelled|is open|are open))?"
 
 
 @EXPECTATIONS.says(
-    rf"there (?:is|are) {{number}} {_TYPES} actions?(?: on (?P<target>[\w-]+))?{_OUTCOME}",
-    words="there are NUMBER TYPE actions [on NODE|VM] [that succeeded|failed|were cancelled|are open]",
+    rf"there (?:is|are) {_BOUND}{{number}} {_TYPES} actions?(?: on (?P<target>[\w-]+))?{_OUTCOME}",
+    words="there are [at most|at least] NUMBER TYPE actions [on NODE|VM] "
+    "[that succeeded|failed|were cancelled|are open]",
 )
-def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: str = "") -> bool:
+def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: str = "", bound: str = "") -> bool:
     found = [
         action
         for action in sim.records.all()
@@ -192,6 +214,8 @@ def actions(sim: Simulation, number: str, type: str, target: str = "", outcome: 
         and target in ("", action.target, action.target.rpartition("/")[2])
         and (not outcome or _turned_out(action.phase, outcome))
     ]
+    if bound:
+        return len(found) <= _count(number) if bound == "most" else len(found) >= _count(number)
     return len(found) == _count(number)
 
 
