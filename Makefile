@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.installed
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds lock clean matrix
+.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds matrix lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
