@@ -273,8 +273,8 @@ def everything_serves(sim: Simulation) -> bool:
     return not any(invariants.serves_fully(sim.world, sim.api))
 
 
-def _count(number: str) -> int:
-    return 0 if number == "no" else int(number)
+def _count(number: str) -> float:
+    return 0 if number == "no" else float(number)
 
 
 def _turned_out(phase: str, outcome: str) -> bool:

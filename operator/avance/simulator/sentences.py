@@ -17,7 +17,7 @@ GAPS = {
     "other": r"(?P<other>[\w-]+)",
     "type": r"(?P<type>[A-Z]\w+)",
     "silent": r"(?P<silent>no|\d+)",
-    "number": r"(?P<number>no|\d+)",
+    "number": r"(?P<number>no|\d+(?:\.\d+)?)",
     "time": r"(?P<time>\d+(?:\.\d+)? (?:s|min))",
     "size": r"(?P<size>\d+Gi)",
     "words": r"(?P<words>.+)",
