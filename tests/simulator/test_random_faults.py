@@ -47,6 +47,7 @@ def test_random_faults_at_length(share: int) -> None:
 def test_a_seed_always_makes_the_same_schedule_and_the_same_timeline() -> None:
     assert schedule(7) == schedule(7) != schedule(4)
     short = yaml.safe_load(schedule(7)) | {"ends": "120 s", "then": []}
+    short["when"] = [entry for entry in short["when"] if float(next(iter(entry)).split()[0]) <= 120]
     assert run(parse("3", short)).timeline == run(parse("3", short)).timeline != ()
     assert play(3) == play(3)
 
