@@ -46,6 +46,8 @@ lint: $(VENV) ## Run the linters alone
 	@$(BIN)/hadolint Dockerfile
 	$(call step,definitions generated from the models)
 	@$(BIN)/python -m avance.api.crd --check
+	$(call step,failure matrix generated from the scenarios)
+	@$(BIN)/python -m avance.simulator.matrix --check
 
 STEPS ?= 1000000
 SEED ?= 1
