@@ -112,12 +112,27 @@ async def test_a_volume_that_the_storage_does_not_know_is_told(bench: Bench, lin
     assert "knows no volume pvc-1" in (await bench.ask()).error
 
 
-async def test_a_claim_that_is_not_bound_is_told(linstor: Controller) -> None:
-    for answers, says in (({}, "not there yet"), ({CLAIM: (200, {"spec": {}})}, "not bound")):
+async def test_a_claim_that_waits_for_its_first_consumer_holds_nothing_that_could_be_stale(
+    linstor: Controller,
+) -> None:
+    for answers in ({}, {CLAIM: (200, {"spec": {}})}):
         async with recording(answers) as (_, kube):
             bench = Bench(kube, {"provider": "Linstor", "linstor": {"url": linstor.url}})
-            assert says in (await bench.ask()).error
+            assert "not been asked" in bench.told().error
+            bench.world.clock.go_on(10)
+            await bench.watch.ask(bench.pair, bench.world.observer.view(bench.pair))
+            assert bench.view().vms[0].storage is None
+            answers |= BOUND
+            assert (await bench.ask()).state_on("node-a") is DiskState.UP_TO_DATE
             await bench.watch.close()
+
+
+async def test_a_claim_that_cannot_be_read_is_told(linstor: Controller) -> None:
+    forbidden = {"reason": "Forbidden", "message": "the operator may not get claims"}
+    async with recording({CLAIM: (403, forbidden)}) as (_, kube):
+        bench = Bench(kube, {"provider": "Linstor", "linstor": {"url": linstor.url}})
+        assert "cannot be read" in (await bench.ask()).error
+        await bench.watch.close()
 
 
 async def test_a_vm_without_disks_has_none_that_could_be_stale(linstor: Controller) -> None:

@@ -38,6 +38,13 @@ Claims = Mapping[str, tuple[str, ...]]
 """Names of the claims of each VM."""
 
 
+Answers = dict[str, tuple[tuple[str, ...], StorageView | None]]
+"""Of each VM: the claims that were asked for, and what was said of them. None: they hold nothing yet.
+
+A claim that waits for its first consumer is bound when the VM first starts: what is not there is not stale.
+"""
+
+
 class StorageWatch:
     """The newest answer of the storage of each pair, asked for in the background, one question at a time for each."""
 
@@ -51,7 +58,7 @@ class StorageWatch:
         self._names = VolumeNames(kube)
         self._progress = SyncProgress()
         self._providers: dict[str, tuple[Storage, Provider]] = {}
-        self._answers: dict[str, tuple[Storage, float, dict[str, tuple[tuple[str, ...], StorageView]]]] = {}
+        self._answers: dict[str, tuple[Storage, float, Answers]] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._asked_at: dict[str, float] = {}
 
@@ -106,6 +113,8 @@ class StorageWatch:
             return StorageView(error="the storage has not been asked yet")
         _, at, answers = known
         told = answers[vm.key][1]
+        if told is None:
+            return None
         if self._clock.now() - at > STALE_SECONDS and not told.error:
             return replace(told, error="the last answer of the storage is too old")
         return told
@@ -129,37 +138,31 @@ class StorageWatch:
             if not isinstance(error, StorageError):
                 log.exception("asking the storage of pair %s failed", name)
             known = before[2] if before else {}
-            answers = {
-                vm: (names, replace(known[vm][1] if vm in known else StorageView(), error=str(error) or repr(error)))
-                for vm, names in claims.items()
-            }
+            said = {vm: known[vm][1] if vm in known else None for vm in claims}
+            silent = StorageView(error=str(error) or repr(error))
+            answers = {vm: (names, replace(said[vm] or silent, error=silent.error)) for vm, names in claims.items()}
         finally:
             self._asking.pop(name, None)
         self._answers[name] = (pair.spec.storage, self._clock.now(), answers)
         if before is None or before[2] != answers:
             self._wake(name)
 
-    async def _read(
-        self, pair: AvancePair, claims: Claims, nodes: list[str]
-    ) -> dict[str, tuple[tuple[str, ...], StorageView]]:
+    async def _read(self, pair: AvancePair, claims: Claims, nodes: list[str]) -> Answers:
         handles: dict[str, list[str]] = {}
-        unbound: dict[str, str] = {}
         for vm, names in claims.items():
-            try:
-                handles[vm] = [await self._names.of(vm.partition("/")[0], name) for name in names]
-            except StorageError as error:
-                unbound[vm] = str(error)
+            bound = [await self._names.of(vm.partition("/")[0], name) for name in names]
+            handles[vm] = [handle for handle in bound if handle]
         provider = await self._provider(pair)
         found = await provider.read({handle for each in handles.values() for handle in each}, nodes)
         now = self._clock.now()
         found = {name: self._progress.estimate(volume, now) for name, volume in found.items()}
-        views = {vm: self._view(vm, claims[vm], each, found) for vm, each in handles.items()}
-        views |= {vm: StorageView(error=error) for vm, error in unbound.items()}
-        return {vm: (claims[vm], view) for vm, view in views.items()}
+        return {vm: (names, self._view(vm, names, handles[vm], found)) for vm, names in claims.items()}
 
     def _view(
         self, vm: str, claims: tuple[str, ...], handles: list[str], found: Mapping[str, VolumeView]
-    ) -> StorageView:
+    ) -> StorageView | None:
+        if not handles:
+            return None
         missing = [handle for handle in handles if handle not in found]
         if missing:
             for claim in claims:

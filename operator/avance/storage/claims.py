@@ -32,11 +32,12 @@ class VolumeNames:
         self._known: dict[tuple[str, str], str] = {}
 
     async def of(self, namespace: str, claim: str) -> str:
-        """The volume handle of a claim. Raises StorageError while there is none."""
+        """The volume handle of a claim; empty while it has none. Raises StorageError when that cannot be read."""
         key = (namespace, claim)
-        if key not in self._known:
-            self._known[key] = await self._look_up(namespace, claim)
-        return self._known[key]
+        known = self._known.get(key) or await self._look_up(namespace, claim)
+        if known:
+            self._known[key] = known
+        return known
 
     def forget(self, namespace: str, claim: str) -> None:
         """Look it up again: the storage knows no volume of that name."""
@@ -46,10 +47,10 @@ class VolumeNames:
         try:
             bound = (await self._kube.get(CLAIMS, claim, namespace))["spec"].get("volumeName")
             if not bound:
-                raise StorageError(f"claim {namespace}/{claim} is not bound to a volume yet")
+                return ""
             volume = await self._kube.get(VOLUMES, bound)
-        except NotFound as error:
-            raise StorageError(f"claim {namespace}/{claim} is not there yet: {error}") from error
+        except NotFound:
+            return ""
         except ApiError as error:
             raise StorageError(f"what claim {namespace}/{claim} is bound to cannot be read: {error}") from error
         handle = (volume["spec"].get("csi") or {}).get("volumeHandle") or bound
