@@ -36,8 +36,12 @@ async def disk(site: Site) -> AsyncIterator[list[Object]]:
     shared: Object = {"accessModes": ["ReadWriteMany"], "volumeMode": "Block", "storageClassName": "replicated"}
     volume = {**shared, "capacity": size, "csi": {"driver": "storage.example", "volumeHandle": WEB}}
     claim = {**shared, "resources": {"requests": size}, "volumeName": "pv-web"}
-    await site.api.post(VOLUMES, {"metadata": {"name": "pv-web"}, "spec": volume})
-    await site.api.post(CLAIMS, {"metadata": {"name": "web-root"}, "spec": claim})
+    await site.api.post(
+        VOLUMES, {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv-web"}, "spec": volume}
+    )
+    await site.api.post(
+        CLAIMS, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "web-root"}, "spec": claim}
+    )
     try:
         yield [{"name": "root", "claim": {"name": "web-root"}}]
     finally:
@@ -91,13 +95,15 @@ async def test_no_move_before_the_copy_is_up_to_date_and_a_crash_is_survived_fro
         await site.pair_is("Redundant", "False", "answers 500")
         linstor.mode = Mode.NORMAL
         await site.pair_is("Redundant")
-        linstor.end(WEB, PRIMARY).link = "Connecting"
+        linstor.end(WEB, PRIMARY).link, linstor.end(WEB, PRIMARY).may_promote = "Connecting", True
         linstor.offline.add(BACKUP)
         await site.hardware.power_cut(BACKUP)
         await site.action("ColdRestart", "web", within=60)
         await site.vms_run_on(PRIMARY, "web")
         linstor.use(WEB, PRIMARY)
         await last_written(site, PRIMARY)
+        linstor.offline.clear()
+        linstor.resync(WEB, BACKUP, 100)
         await site.action("Rejoin", BACKUP, within=60)
         await site.remove_vm("web")
 
