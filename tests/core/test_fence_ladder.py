@@ -160,7 +160,7 @@ def test_what_moved_away_in_order_does_not_count_against_a_leave() -> None:
 
 
 def test_a_bmc_that_reads_off_in_the_middle_of_a_life_is_not_believed() -> None:
-    liar = node(heard_since=NOW - 600, heard_at=NOW - 1, power=reads("Off", at=NOW - 8))
+    liar = node(heard_since=NOW - 600, heard_at=NOW - 1, power=reads("Off", at=NOW - 10))
     assert lies(liar)
     assert bmc_lied(liar)
     assert fence_path(liar).reason == "Contradicted"
@@ -176,10 +176,11 @@ def test_a_bmc_that_reads_off_in_the_middle_of_a_life_is_not_believed() -> None:
     [
         node(heard_since=NOW - 4, heard_at=NOW - 1, power=reads("Off", at=NOW - 8)),
         node(heard_since=NOW - 600, heard_at=NOW - 20, power=reads("Off", at=NOW - 8)),
+        node(heard_since=NOW - 600, heard_at=NOW - 1, power=reads("Off", at=NOW - 8)),
         node(heard=False, heard_since=NOW - 600, heard_at=NOW - 1, power=reads("Off", at=NOW - 8)),
         node(heard_since=NOW - 600, power=reads("On", at=NOW - 8)),
     ],
-    ids=["booted since", "silent since", "not heard by us", "reads On"],
+    ids=["booted since", "silent since", "a late sign", "not heard by us", "reads On"],
 )
 def test_off_before_a_boot_or_during_silence_is_no_lie(honest: NodeView) -> None:
     assert not lies(honest)

@@ -212,7 +212,9 @@ def test_a_bmc_that_lied_is_remembered_in_the_status_until_it_reads_on(world: Wo
     world.put(LEASES, lease("node-a", "2026-05-01T10:00:05.000001Z"))
     world.clock.go_on(5)
     off = PowerReading("Off", node_a(world, pair).system_uuid, world.clock.now(), "", "bmc-a")
-    world.clock.go_on(5)
+    world.clock.go_on(1)
+    world.put(LEASES, lease("node-a", "2026-05-01T10:00:11.000001Z"))
+    world.clock.go_on(8)
     world.put(LEASES, lease("node-a", "2026-05-01T10:00:15.000001Z"))
 
     def told(reading: PowerReading, known: Object) -> Object:

@@ -23,6 +23,10 @@ CONTACT_SECONDS = 12.0
 """Kubelets renew their Lease every 10 s: after a longer pause the contact has begun anew."""
 
 
+LATE_SIGN_SECONDS = 8.0
+"""What a sign of life may need from the node to this operator; kubelets renew their Lease every 10 s."""
+
+
 class Life(StrEnum):
     ALIVE = "Alive"
     """It has given this operator a sign of life lately, and nobody holds it to be dead."""
@@ -133,9 +137,14 @@ def reads_off(node: NodeView) -> bool:
 
 
 def lies(node: NodeView) -> bool:
-    """Its BMC has read `Off` in the middle of a life: signs of it came before and after, without a break."""
+    """Its BMC has read `Off` in the middle of a life: signs of it came before and after, without a break.
+
+    A sign that comes soon after the reading may have been on its way when the power went.
+    """
     reading = node.power
-    return bool(node.heard and reading and reading.is_off and node.heard_since < reading.observed_at < node.heard_at)
+    if not node.heard or reading is None or not reading.is_off:
+        return False
+    return node.heard_since < reading.observed_at < node.heard_at - LATE_SIGN_SECONDS
 
 
 def doubt_about(view: PairView, node: NodeView, now: float) -> str:

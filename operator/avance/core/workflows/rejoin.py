@@ -12,7 +12,7 @@ from __future__ import annotations
 from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff, PowerOn
 from avance.core.fitness import why_replaced
 from avance.core.intents import RESYNC
-from avance.core.liveness import Life, judge, reads_off, standing_evidence
+from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, fail, succeed, wait
@@ -49,7 +49,7 @@ def _power_on(action: ActionView, view: PairView, node: NodeView, now: float) ->
         return wait("PowerOn", f"{node.name} still holds launcher pods that must be given up before it boots")
     if node.power is None or node.power.error or not same_system(node.power.system_uuid, node.system_uuid):
         return wait("AwaitBmc", f"waiting for {node.name} to boot; its BMC gives no usable answer")
-    if not reads_off(node):
+    if not node.power.is_off:
         if _only_a_word(action, view, node):
             order = PowerOff(node.name, node.system_uuid)
             words = f"{node.name} is off by a person's word alone, and has power ({node.power.state})"
@@ -66,8 +66,7 @@ def _only_a_word(action: ActionView, view: PairView, node: NodeView) -> bool:
     """Attested off, and not seen off by its BMC since: whatever it runs in spite of that word ends here."""
     evidence = standing_evidence(view, node.name)
     attested = evidence is not None and evidence.kind == "OperatorAttested"
-    lied = node.power is not None and node.power.is_off
-    return attested and not lied and view.policy.recovery.power_on and action.started("PowerOn") is None
+    return attested and view.policy.recovery.power_on and action.started("PowerOn") is None
 
 
 def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, now: float) -> Progress:
