@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -24,11 +25,13 @@ def new_mark() -> str:
 def kill_tree(pid: int, mark: str) -> None:
     """SIGKILL the process group of `pid` and whatever carries the mark; what has ended already is no error.
 
-    Twice, because a process may have forked while the first round went on.
+    Several rounds, because a process may have forked while the one before went on, and one that is just being replaced
+    by another program shows no environment for a moment.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    for _ in range(2):
+    for pause in (0.0, 0.005, 0.01):
+        time.sleep(pause)
         for marked in list(_marked(mark)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(marked, signal.SIGKILL)
