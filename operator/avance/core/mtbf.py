@@ -6,7 +6,7 @@ a fault and with nothing else, so a component that is declared failed stays so t
 
 from __future__ import annotations
 
-from avance.core.history import ComponentHistory, Occurrence
+from avance.core.history import ComponentHistory, NodeHistory, Occurrence
 from avance.core.policy import HealthPolicy, MtbfPolicy, RebootPolicy
 
 
@@ -57,6 +57,11 @@ def quiet_at(history: ComponentHistory, policy: HealthPolicy, now: float) -> flo
         return None
     quiet = (now if history.active else _last_change(history)) + policy.flap_window_seconds
     return quiet if now < quiet else None
+
+
+def flaps_until(history: NodeHistory, policy: HealthPolicy, now: float) -> float | None:
+    """Until when some component of a node flaps; None if none does."""
+    return max((at for each in history.components if (at := quiet_at(each, policy, now)) is not None), default=None)
 
 
 def _last_change(history: ComponentHistory) -> float:

@@ -10,7 +10,7 @@ from avance.core.capacity import total
 from avance.core.components import ComponentKind
 from avance.core.fitness import bound_for, room_on, why_not_move_to, why_not_serve
 from avance.core.liveness import Life, judge
-from avance.core.model import NodeView, PairView, Resources, VmView
+from avance.core.model import ActionView, NodeView, PairView, Resources, VmView
 from avance.core.power import same_system
 from avance.core.replication import only_good_copy, why_not_move
 
@@ -30,12 +30,19 @@ def why_not_spare(view: PairView, node: NodeView, now: float) -> str:
     if unfit:
         return unfit
     under_way = view.open_action(peer.name)
-    if under_way is not None:
+    if under_way is not None and not _gives_way(under_way, view.open_action(node.name)):
         return f"{under_way.type} of {peer.name} is under way"
     reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
     if not total(vm.needs for vm in view.vms if vm.should_run).fits_in(peer.allocatable - reserve):
         return f"{peer.name} alone cannot hold all VMs"
     return only_good_copy(view, node.name)
+
+
+def _gives_way(other: ActionView, own: ActionView | None) -> bool:
+    """What has not begun gives way to what has; of two that have not, the later one does."""
+    if own is None or other.steps:
+        return False
+    return bool(own.steps) or (own.created_at, own.name) < (other.created_at, other.name)
 
 
 def why_not_reboot(view: PairView, node: NodeView, now: float) -> str:

@@ -173,6 +173,13 @@ def faults_on_record(sim: Simulation, number: str, part: str, node: str) -> bool
     return len(counted) == _count(number)
 
 
+@EXPECTATIONS.says('the pair says "{words}"')
+def pair_says(sim: Simulation, words: str) -> bool:
+    """In the message of one of its conditions, as `kubectl describe pair` shows them."""
+    view = sim.operator.view if sim.operator else None
+    return view is not None and any(words in told.message for told in report(view, sim.now).conditions)
+
+
 @EXPECTATIONS.says("the score of {node} is {number}")
 def score_is(sim: Simulation, node: str, number: str) -> bool:
     view = sim.operator.view if sim.operator else None

@@ -31,7 +31,7 @@ def hand_over_its_vms(view: PairView, now: float) -> Iterator[Intent | LookAgain
                 vm.key,
                 reason=HAND_OVER,
                 message=f"{node.name} is taken out of service ({action.type}): {vm.key} moves to {peer.name} first",
-                incident=action.incident,
+                incident=action.incident or action.name,
                 destination=peer.name,
                 instance_uid=vm.instance.uid,
             )
