@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from avance.core.attestation import standing_attestation
-from avance.core.components import ComponentKind
 from avance.core.model import RECORDS_ONLY, FenceEvidence, NodeView, PairView
 from avance.core.power import same_system
 
@@ -115,16 +114,14 @@ def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
 
 
 def _may_tell(view: PairView, node: NodeView) -> bool:
-    """A server that comes back alone must not have the winner fenced: its own links may be what is broken.
+    """A server that comes back alone must not have the winner fenced: what it has never heard it cannot miss.
 
-    One that avance has switched off before has to have heard the other one in its present life before its word that
-    the other one is gone counts, or its networks have to be sound by its own report.
+    One that avance has switched off before has to hear the other one in its present life, and to be in service, before
+    its word that the other one is gone counts.
     """
     fenced = (action.evidence for action in view.actions if action.type not in RECORDS_ONLY)
     was_off = any(evidence is not None and evidence.node == node.name for evidence in fenced)
-    networks = (ComponentKind.PRIVATE_LINK, ComponentKind.PUBLIC_NETWORK)
-    sound = not any(fault.kind in networks for fault in node.faults)
-    return not was_off or sound or node.history.heard_peer_in == node.boot_id
+    return not was_off or node.history.heard_peer_in == node.boot_id
 
 
 def clock_time(moment: float) -> str:
