@@ -250,6 +250,7 @@ SETTINGS = {
     "rbac.create": "false",
     "rbac.secretNames": '["bmc"]',
     "storage.provider": '"Longhorn"',
+    "rbac.kubevirtSettings": "true",
     "admissionPolicy.enabled": "false",
     "metrics.service.enabled": "false",
     "metrics.service.annotations": '{"a":"b"}',

@@ -152,6 +152,10 @@ class Migration(ApiModel):
     """How long the target of a migration may wait for room on the other node."""
     retry_backoff_seconds: Annotated[int, Field(ge=5, le=600)] = 20
     """How long to wait before a failed migration is tried again; doubles with every failure."""
+    apply_recommended_settings: bool = False
+    """Whether the operator raises KubeVirt's parallelMigrationsPerCluster and parallelOutboundMigrationsPerNode to \
+limits.maxVMs, for the whole cluster. Needs rbac.kubevirtSettings of the chart. The condition MigrationsReady says \
+what else to change."""
 
 
 class Limits(ApiModel):
@@ -329,7 +333,7 @@ class PairStatus(ApiModel):
     """Ready (two nodes found, the spec is followed), Redundant (either node can hold every VM), FailoverReady (a \
 crash now would be survived without a person), PrivateLinkHealthy, FencingClear (no dead node waits in vain for the \
 proof that it is off), SolePowerAuthority (no other controller is seen that switches a node's power), Calm (no storm: \
-new actions may begin)."""
+new actions may begin), MigrationsReady (KubeVirt lets all VMs move at once), Paused; Observing in mode Observe."""
     primary: NodeName | None = None
     """The node that holds more of the pair's VMs."""
     scores: Annotated[str, Field(max_length=600)] = ""

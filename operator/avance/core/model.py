@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
+from avance.core.migration_settings import MigrationSettings
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
 from avance.core.storage import StorageView, Written
@@ -344,6 +345,8 @@ class Surroundings:
 
     in_charge_since: float = 0.0
     """When this operator began to lead."""
+    migrations: MigrationSettings | None = None
+    """KubeVirt's settings for migrations; None before they were read."""
     other_nodes: int = 0
     """Nodes of the cluster outside the pair."""
     silent_nodes: int = 0

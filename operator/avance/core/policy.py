@@ -142,6 +142,8 @@ class MigrationPolicy:
     timeout_seconds: float = 600.0
     unschedulable_seconds: float = 30.0
     retry_backoff_seconds: float = 20.0
+    apply_recommended: bool = False
+    """Raise KubeVirt's limits so that all VMs of the pair can move at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
+from avance.core.preflight import migrations_ready
 from avance.core.replication import why_not_all_synced, why_not_synced, written_now
 from avance.core.sparing import guests_on
 from avance.core.split_brain import backup_of_all, is_split
@@ -113,6 +114,7 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     link = "" if private_link_up(view) else _link_fault(view, now)
     yield answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
     yield from fencing_conditions(view, now)
+    yield migrations_ready(view)
 
 
 def _why_not_redundant(view: PairView, now: float) -> str:

@@ -19,11 +19,13 @@ from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
+from avance.operator.migration_settings import MigrationSettingsWatch
 from avance.operator.observe import Observer
 from avance.operator.orphans import tell_orphans
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.patience import patiently
+from avance.operator.policy import policy_of
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
 from avance.operator.storage import StorageWatch
@@ -59,7 +61,10 @@ class Leading:
         self._pacing = Pacing()
         readings: dict[NodeKey, PowerReading] = {}
         self._observer = Observer(store, ActionLog(store), readings)
-        self._surroundings = SurroundingsWatch(store, clock)
+        self._migrations = MigrationSettingsWatch(
+            kube, store, clock, lambda pair: policy_of(self._observer.pair(pair).spec), lease.guard, self.wake
+        )
+        self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair)
         self._effects = Effects(kube, store, self._observer, self._agents)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
         self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
@@ -83,6 +88,7 @@ class Leading:
         background = [
             asyncio.create_task(self._events.run()),
             asyncio.create_task(resync_for_ever(self._kube, self._store, self.wake)),
+            asyncio.create_task(self._migrations.run()),
         ]
         self._surroundings.in_charge_since = self._clock.now()
         self._metrics.leading.set(1)
@@ -136,6 +142,7 @@ class Leading:
             pacing=self._pacing,
             surroundings=self._surroundings,
         )
+        self._migrations.look_soon()
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
 
     async def _close(self, background: list[asyncio.Task[None]]) -> None:

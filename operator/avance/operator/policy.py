@@ -8,7 +8,7 @@ from avance.api import pause as api
 from avance.api.health import Health
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.mtbf import Mtbf
-from avance.api.pair import PairSpec
+from avance.api.pair import PairSpec, Recovery
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind, Severity
 from avance.core.health import BEST
 from avance.core.policy import (
@@ -47,12 +47,7 @@ def policy_of(spec: PairSpec) -> PairPolicy:
             spec.fencing.confirm_seconds, spec.fencing.check_interval_seconds, spec.fencing.attestation_seconds
         ),
         placement=PlacementPolicy(spec.placement.policy),
-        recovery=RecoveryPolicy(
-            spec.recovery.power_on == "Automatic",
-            spec.recovery.stabilisation_seconds,
-            Failback(spec.recovery.failback),
-            spec.recovery.healthy_delay_seconds,
-        ),
+        recovery=_recovery(spec.recovery),
         restart=RestartPolicy(
             spec.restart.ready_gate_seconds,
             spec.restart.start_timeout_seconds,
@@ -61,7 +56,10 @@ def policy_of(spec: PairSpec) -> PairPolicy:
             spec.restart.window_seconds,
         ),
         migration=MigrationPolicy(
-            spec.migration.timeout_seconds, spec.migration.unschedulable_seconds, spec.migration.retry_backoff_seconds
+            spec.migration.timeout_seconds,
+            spec.migration.unschedulable_seconds,
+            spec.migration.retry_backoff_seconds,
+            spec.migration.apply_recommended_settings,
         ),
         limits=Limits(
             spec.limits.max_vms, milli_cpu_of(spec.limits.reserved_cpu), bytes_of(spec.limits.reserved_memory)
@@ -69,6 +67,15 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         storage=StoragePolicy(StorageProvider(spec.storage.provider), spec.storage.only_copy_patience_seconds),
         retained_actions=spec.retention.actions,
         pause=pause_of(spec.pause),
+    )
+
+
+def _recovery(recovery: Recovery) -> RecoveryPolicy:
+    return RecoveryPolicy(
+        recovery.power_on == "Automatic",
+        recovery.stabilisation_seconds,
+        Failback(recovery.failback),
+        recovery.healthy_delay_seconds,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from avance.core.migration_settings import MigrationSettings
 from avance.core.model import PairView, Surroundings
 from avance.core.restraint import StormRecord, storm_cause
 from avance.kube.resources import NODES
@@ -22,7 +24,13 @@ LONG_GONE_SECONDS = 300.0
 class SurroundingsWatch:
     """One term of leadership's view of everything around the pairs."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        migrations: Callable[[str], MigrationSettings | None] = lambda pair: None,
+    ) -> None:
+        self._migrations = migrations
         self._store = store
         self._clock = clock
         self.in_charge_since = clock.now()
@@ -37,6 +45,7 @@ class SurroundingsWatch:
         silent = self._silent_nodes(view.policy.detection.lease_silence_seconds, now)
         surroundings = Surroundings(
             in_charge_since=self.in_charge_since,
+            migrations=self._migrations(name),
             other_nodes=self._store.count(NODES) - len(own),
             silent_nodes=len(silent - own),
             writes_fail_since=self._writes_fail_since.get(name),
