@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from avance.core.migration_settings import MigrationSettings, recommended
-from avance.core.model import PairView, Surroundings
+from avance.core.model import PairView
 from avance.core.preflight import migrations_ready
+from avance.core.surroundings import Surroundings
 from tests.core.views import pair, running
 
 EIGHT = tuple(running(f"vm-{number}") for number in range(8))

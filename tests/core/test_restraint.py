@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from avance.core.model import ActionType, PairView, Surroundings
+from avance.core.model import ActionType, PairView
 from avance.core.plan import plan
 from avance.core.restraint import StormRecord, storm, storm_cause, why_not_begin
+from avance.core.surroundings import Surroundings
 from tests.core.views import NOW, node, pair, reads
 
 DEAD = node(heard_at=NOW - 20, power=reads("Off"))

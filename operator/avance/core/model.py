@@ -13,10 +13,10 @@ from enum import IntEnum, StrEnum
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
-from avance.core.migration_settings import MigrationSettings
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
 from avance.core.storage import StorageView, Written
+from avance.core.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,24 +340,6 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """How the cluster around a pair, and this operator in it, are doing."""
-
-    in_charge_since: float = 0.0
-    """When this operator began to lead."""
-    migrations: MigrationSettings | None = None
-    """KubeVirt's settings for migrations; None before they were read."""
-    other_nodes: int = 0
-    """Nodes of the cluster outside the pair."""
-    silent_nodes: int = 0
-    """How many of these have renewed no Lease for as long as makes a node of a pair suspect."""
-    writes_fail_since: float | None = None
-    """Since when the API server has answered none of this operator's writes; None while it does."""
-    storm_seen_at: float | None = None
-    """When a storm was last seen; None if none was."""
-
-
-@dataclass(frozen=True, slots=True)
 class PairView:
     """Everything that the rules may know of one pair at one moment."""
 
@@ -370,7 +352,7 @@ class PairView:
     policy: PairPolicy = field(default_factory=PairPolicy)
     rivals: tuple[str, ...] = ()
     """Other pairs whose selectors match a node of this one."""
-    surroundings: Surroundings = Surroundings()
+    surroundings: Surroundings = field(default_factory=Surroundings)
     control_plane: tuple[str, ...] = ()
     """Names of all nodes of the cluster that run its control plane; empty when none is a node."""
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from avance.core.migration_settings import MigrationSettings
-from avance.core.model import PairView, Surroundings
+from avance.core.model import PairView
 from avance.core.restraint import StormRecord, storm_cause
+from avance.core.surroundings import Surroundings
 from avance.kube.resources import NODES
 from avance.operator.clock import Clock, from_api
 from avance.operator.store import Store

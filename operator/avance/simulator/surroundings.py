@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from avance.core.model import PairView, Surroundings
+from avance.core.model import PairView
 from avance.core.restraint import StormRecord, storm_cause
+from avance.core.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
