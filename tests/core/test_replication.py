@@ -118,6 +118,13 @@ def test_storage_that_cannot_be_asked_allows_a_start_only_where_the_vm_wrote_las
     assert start(replace(vm, instance=None, written=ONLY_A), "node-a") == ""
 
 
+@pytest.mark.parametrize("last", [LOST, OUTDATED, DiskState.INCONSISTENT, DiskState.FAILED])
+def test_storage_that_fell_silent_after_bad_news_allows_no_start_from_that_copy(last: DiskState) -> None:
+    silent = StorageView(disks(a=last).volumes, error="no answer in 5 s")
+    for written in (BOTH, ONLY_A):
+        assert start(replace(ended(on="node-a"), storage=silent, written=written), "node-a")
+
+
 def test_the_licence_asks_for_the_disks_too() -> None:
     vm = replace(ended(), storage=disks(a=UNKNOWN, b=OUTDATED))
     view = pair(vms=(vm,), pods=(launcher(vm, phase="Failed"),))

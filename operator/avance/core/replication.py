@@ -47,7 +47,8 @@ def why_not_start_on(view: PairView, vm: VmView, node_name: str) -> str:
     if holders and node_name not in holders:
         return f"what {vm.key} wrote last is on {' and '.join(holders)}, not on {node_name}"
     if storage.error or not storage.volumes:
-        proven = holders == (node_name,) or _ended_in_place(vm, node_name)
+        was = storage.last_told(node_name)
+        proven = (holders == (node_name,) or _ended_in_place(vm, node_name)) and not (was.lost or was in _BEHIND)
         return "" if proven else f"nobody can tell whether the disks on {node_name} are up to date: {_silence(storage)}"
     state = storage.state_on(node_name)
     if state is not DiskState.UP_TO_DATE:

@@ -106,7 +106,11 @@ class StorageView:
 
     def state_on(self, node: str) -> DiskState:
         """The worst state of the VM's copies on a node; unknown while the storage cannot be asked."""
-        if self.error or not self.volumes:
+        return DiskState.UNKNOWN if self.error else self.last_told(node)
+
+    def last_told(self, node: str) -> DiskState:
+        """The same by the last word of the storage, however old that is."""
+        if not self.volumes:
             return DiskState.UNKNOWN
         return max((volume.on(node).state for volume in self.volumes), key=_DISK_RANK.__getitem__)
 

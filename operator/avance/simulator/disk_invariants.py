@@ -24,7 +24,9 @@ def of_an_effect_on_disks(disks: Disks, world: World, api: Api, view: PairView, 
 
 
 def start_is_from_the_newest_copy(disks: Disks, world: World, vm: str, node: str) -> Iterator[str]:
-    """No start from stale disks."""
+    """No start from stale disks. What nobody could be asked of, the storage refuses if it knows better."""
+    if disks.error and disks.refuses(vm, node):
+        return
     newest = max(disks.generation_on(vm, server) for server in world.servers)
     if disks.generation_on(vm, node) < newest:
         yield f"{vm} is started on {node}, whose copy of its disks is not the newest"

@@ -8,7 +8,7 @@ booted, does not know whether it is the newest. Nothing here knows Kubernetes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from avance.core.storage import Connection, DiskState, ReplicaView, StorageView, VolumeView
 from avance.simulator.world import Guest, Server, World
@@ -51,6 +51,7 @@ class Disks:
         self._split: set[str] = set()
         self._last_write: dict[str, float] = {}
         self._told: dict[tuple[str, str], tuple[float, ReplicaView]] = {}
+        self._last: dict[str, StorageView] = {}
         self.error = ""
         """Why the storage cannot be asked; empty when it can."""
         self.stale_starts: list[str] = []
@@ -141,6 +142,11 @@ class Disks:
             self.stale_starts.append(f"{vm} is started on {server} from a copy that is not the newest")
         return True
 
+    def refuses(self, vm: str, server: str) -> bool:
+        """The storage itself knows that the copy there is no good."""
+        own = next(copy for copy in self._copies[vm] if copy.server.name == server)
+        return own.state not in (DiskState.UP_TO_DATE, DiskState.CONSISTENT)
+
     def generation_on(self, vm: str, server: str) -> float:
         return next(copy.written_at for copy in self._copies[vm] if copy.server.name == server)
 
@@ -158,8 +164,11 @@ class Disks:
     # ── what the storage says ──
 
     def answer(self) -> dict[str, StorageView]:
-        """Of each VM, as whoever can be asked tells it now."""
-        return {vm: StorageView((self._volume(vm, copies),), self.error) for vm, copies in self._copies.items()}
+        """Of each VM, as whoever can be asked tells it now; else what was told last, and why no more."""
+        if not self.error:
+            self._last = {vm: StorageView((self._volume(vm, copies),)) for vm, copies in self._copies.items()}
+        known = {vm: self._last.get(vm, StorageView()) for vm in self._copies}
+        return {vm: replace(told, error=self.error) for vm, told in known.items()}
 
     def _volume(self, vm: str, copies: tuple[Copy, Copy]) -> VolumeView:
         return VolumeView(f"{vm.rpartition('/')[2]}-disk", tuple(self._replica(copy) for copy in copies))
