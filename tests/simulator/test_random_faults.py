@@ -74,6 +74,22 @@ def test_what_fails_is_shrunk_to_what_it_takes() -> None:
     assert failure_of(smallest) == failure_of(document) != ""
 
 
+def test_what_is_shrunk_keeps_the_storage_that_its_events_need() -> None:
+    document = {
+        "shows": "a guest without disks",
+        "pair": {"storage": "replicated", "lag": "1 s"},
+        "vms": [{"name": "web", "runs on": "node-a"}],
+        "when": [
+            {"1 s": "the private link is cut"},
+            {"2 s": "node-a has been replaced with empty disks"},
+            {"5 s": "everything is mended"},
+        ],
+        "then": [{"from 3 s to 4 s": "web runs on node-a"}],
+        "ends": "6 s",
+    }
+    assert shrink(document)["pair"] == {"storage": "replicated"}
+
+
 def test_every_cause_is_a_sentence_that_scenarios_know() -> None:
     from random import Random
 

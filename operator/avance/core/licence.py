@@ -2,7 +2,7 @@
 
 Never two instances of a VM: a start needs the proof that the last instance has ended. A live kubelet that reported the
 end is proof, and so is fence evidence for the node; silence is not, and neither is an API object that somebody
-removed. Never from stale disks: it needs an up-to-date copy as well.
+removed. Never from stale disks: it needs an up-to-date copy as well, by what the storage says since that end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from avance.core.fitness import why_replaced
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
-from avance.core.replication import why_not_start_anywhere, why_not_start_on
+from avance.core.replication import why_ask_again, why_not_start_anywhere, why_not_start_on
 
 ORPHAN_SECONDS = 5.0
 """What a kubelet in contact with the API needs, at most, to end a guest whose launcher pod has vanished."""
@@ -18,7 +18,7 @@ ORPHAN_SECONDS = 5.0
 
 def why_not_start(view: PairView, vm: VmView, now: float, on: str = "") -> str:
     """Why the VM must not be started now on this node (empty: on any), in words; empty when it may."""
-    return why_not_ended(view, vm, now) or why_stale(view, vm, on)
+    return why_not_ended(view, vm, now) or why_ask_again(vm) or why_stale(view, vm, on)
 
 
 def why_stale(view: PairView, vm: VmView, on: str) -> str:

@@ -64,6 +64,19 @@ def why_not_start_anywhere(view: PairView, vm: VmView) -> str:
     return "" if not all(reasons) else "; ".join(dict.fromkeys(reasons))
 
 
+def why_ask_again(vm: VmView) -> str:
+    """What the storage said before a guest ended is no licence: why it has to be asked again; empty if it has been.
+
+    A VM whose disk dies fails in the same moment, and the answer from before praises that disk.
+    """
+    instance, storage = vm.instance, vm.storage
+    ended_at = vm.vanished_at if instance is None else instance.ended_at
+    if storage is None or storage.error or storage.asked_at is None or ended_at is None:
+        return ""
+    asked_since = storage.asked_at >= ended_at
+    return "" if asked_since else f"the storage has not been asked for the disks of {vm.key} since it ended"
+
+
 def why_not_move(view: PairView, vm: VmView, target: str) -> str:
     """A move only to a server with an up-to-date copy that is connected; empty if it may be made.
 

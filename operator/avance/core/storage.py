@@ -5,7 +5,7 @@ Nothing here decides; the rules on it are in `replication`. What is not known is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -103,6 +103,8 @@ class StorageView:
     volumes: tuple[VolumeView, ...] = ()
     error: str = ""
     """Why it cannot be asked now, in words; the volumes are then what it said last, and prove nothing."""
+    asked_at: float | None = field(default=None, compare=False)
+    """When the question was put to which this is the answer; None if it tells without being asked."""
 
     def state_on(self, node: str) -> DiskState:
         """The worst state of the VM's copies on a node; unknown while the storage cannot be asked."""

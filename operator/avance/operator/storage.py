@@ -11,7 +11,7 @@ from typing import Any
 from avance.api.pair import AvancePair
 from avance.api.storage import Storage
 from avance.core.model import PairView, VmView
-from avance.core.replication import why_not_all_synced
+from avance.core.replication import why_ask_again, why_not_all_synced
 from avance.core.storage import StorageView, VolumeView
 from avance.fencing.agent import FencingError
 from avance.fencing.credentials import read_credentials
@@ -76,13 +76,15 @@ class StorageWatch:
         name, now = pair.metadata.name, self._clock.now()
         if pair.spec.storage.provider in ("None", "Conditions") or name in self._asking:
             return None
+        urgent = any(why_ask_again(vm) for vm in view.vms)
         busy = any(action.open for action in view.actions) or bool(why_not_all_synced(view)[0])
         due = self._asked_at.get(name, float("-inf")) + (CLOSE_LOOK_SECONDS if busy else AT_LEISURE_SECONDS)
-        if due > now:
+        if due > now and not urgent:
             return due
         self._asked_at[name] = now
         claims = {vm.key: self._claims(vm) for vm in view.vms}
-        self._asking[name] = asyncio.create_task(self._ask(pair, claims, [node.name for node in view.nodes]))
+        nodes = [node.name for node in view.nodes]
+        self._asking[name] = asyncio.create_task(self._ask(pair, claims, nodes, awaited=urgent))
         return None
 
     async def ask(self, pair: AvancePair, view: PairView) -> PairView:
@@ -129,7 +131,7 @@ class StorageWatch:
 
     # ── asking ──
 
-    async def _ask(self, pair: AvancePair, claims: Claims, nodes: list[str]) -> None:
+    async def _ask(self, pair: AvancePair, claims: Claims, nodes: list[str], awaited: bool) -> None:
         name = pair.metadata.name
         before = self._answers.get(name)
         try:
@@ -144,7 +146,7 @@ class StorageWatch:
         finally:
             self._asking.pop(name, None)
         self._answers[name] = (pair.spec.storage, self._clock.now(), answers)
-        if before is None or before[2] != answers:
+        if awaited or before is None or before[2] != answers:
             self._wake(name)
 
     async def _read(self, pair: AvancePair, claims: Claims, nodes: list[str]) -> Answers:
@@ -153,10 +155,12 @@ class StorageWatch:
             bound = [await self._names.of(vm.partition("/")[0], name) for name in names]
             handles[vm] = [handle for handle in bound if handle]
         provider = await self._provider(pair)
+        asked_at = self._clock.now()
         found = await provider.read({handle for each in handles.values() for handle in each}, nodes)
         now = self._clock.now()
         found = {name: self._progress.estimate(volume, now) for name, volume in found.items()}
-        return {vm: (names, self._view(vm, names, handles[vm], found)) for vm, names in claims.items()}
+        views = {vm: self._view(vm, names, handles[vm], found) for vm, names in claims.items()}
+        return {vm: (claims[vm], replace(view, asked_at=asked_at)) for vm, view in views.items()}
 
     def _view(
         self, vm: str, claims: tuple[str, ...], handles: list[str], found: Mapping[str, VolumeView]

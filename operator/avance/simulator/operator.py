@@ -32,7 +32,7 @@ from avance.core.model import ActionPhase, ActionView, PairView
 from avance.core.plan import Plan, plan
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
-from avance.core.replication import written_now
+from avance.core.replication import why_ask_again, written_now
 from avance.core.restraint import storm
 from avance.core.storage import StorageView
 from avance.simulator.disks import Disks
@@ -231,12 +231,14 @@ class Operator:
     # ── storage ──
 
     def _ask_storage(self, now: float) -> bool:
-        """True if it has something new to say."""
-        if self._site.disks is None or now < self._storage_due:
+        """True if it has something new to say, or what somebody waits for."""
+        awaited = self.view is not None and any(why_ask_again(vm) for vm in self.view.vms)
+        if self._site.disks is None or (now < self._storage_due and not awaited):
             return False
         self._storage_due = now + STORAGE_SECONDS
-        before, self._storage = self._storage, self._site.disks.answer()
-        return before != self._storage
+        told = self._site.disks.answer()
+        before, self._storage = self._storage, {vm: replace(each, asked_at=now) for vm, each in told.items()}
+        return awaited or before != self._storage
 
     # ── effects ──
 

@@ -13,6 +13,7 @@ from avance.core.intents import Intent, LookAgain, incident_id
 from avance.core.licence import why_not_ended
 from avance.core.liveness import Life, judge
 from avance.core.model import InstanceView, PairView, VmPhase, VmView
+from avance.core.replication import why_ask_again
 
 
 def restart_the_vm_where_it_is(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
@@ -21,7 +22,7 @@ def restart_the_vm_where_it_is(view: PairView, now: float) -> Iterator[Intent | 
         instance = vm.instance
         if not vm.should_run or instance is None or not instance.phase.final:
             continue
-        if why_not_ended(view, vm, now):
+        if why_not_ended(view, vm, now) or why_ask_again(vm):
             yield LookAgain(now + 1)
             continue
         how = "failed" if instance.phase is VmPhase.FAILED else "shut itself down although it shall run"

@@ -8,6 +8,7 @@ from avance.core.licence import why_not_ended, why_stale
 from avance.core.liveness import standing_evidence
 from avance.core.model import ActionView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+from avance.core.replication import why_ask_again
 
 UNKNOWN_HINDRANCE = "nothing stands in its way that avance can see"
 
@@ -44,7 +45,7 @@ def _lost_server(action: ActionView, view: PairView, vm: VmView) -> str:
 def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress:
     # What has ended stays ended, and KubeVirt removes the traces of it while it starts. Not so once a new instance was
     # seen (Boot): that one may be running wherever it was, and needs proof of its own end.
-    forbidden = "" if action.current == "Start" else why_not_ended(view, vm, now)
+    forbidden = "" if action.current == "Start" else why_not_ended(view, vm, now) or why_ask_again(vm)
     if forbidden:
         return wait("Release", f"{vm.key} is not started yet: {forbidden}", look_at=now + 1)
     stale = _why_disks_forbid(action, view, vm, now)
