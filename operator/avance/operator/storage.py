@@ -160,7 +160,7 @@ class StorageWatch:
         now = self._clock.now()
         found = {name: self._progress.estimate(volume, now) for name, volume in found.items()}
         views = {vm: self._view(vm, names, handles[vm], found) for vm, names in claims.items()}
-        return {vm: (claims[vm], replace(view, asked_at=asked_at)) for vm, view in views.items()}
+        return {vm: (claims[vm], view and replace(view, asked_at=asked_at)) for vm, view in views.items()}
 
     def _view(
         self, vm: str, claims: tuple[str, ...], handles: list[str], found: Mapping[str, VolumeView]
