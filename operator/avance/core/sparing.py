@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from avance.core.capacity import total
 from avance.core.components import ComponentKind
+from avance.core.fence_path import why_bmc_proves_nothing
 from avance.core.fitness import bound_for, room_on, why_not_move_to, why_not_serve
 from avance.core.liveness import Life, judge
 from avance.core.model import ActionView, NodeView, PairView, Resources, VmView
-from avance.core.power import same_system
 from avance.core.replication import only_good_copy, why_not_move
 
 HAND_OVER = "HandOver"
@@ -53,12 +53,10 @@ def why_not_reboot(view: PairView, node: NodeView, now: float) -> str:
     verdict = judge(view, node, now)
     if verdict.life is not Life.ALIVE:
         return verdict.because
-    reading = node.power
-    if not node.fence_agent:
-        return f"no fence agent is configured for {node.name}: add it to spec.fencing.nodes"
-    if reading is None or reading.error or not same_system(reading.system_uuid, node.system_uuid):
-        return f"the BMC of {node.name} gives no usable answer: nothing would prove it off, or switch it on again"
-    return ""
+    obstacle = why_bmc_proves_nothing(node)
+    if not obstacle and node.power is None:
+        return f"the BMC of {node.name} was not asked yet: nothing is known to prove it off, or switch it on again"
+    return obstacle
 
 
 def serious_fault(node: NodeView) -> str:

@@ -7,16 +7,20 @@ leaves the server in service. Never one that runs a VM, never while the other on
 from __future__ import annotations
 
 from avance.core.effects import PowerOff
+from avance.core.fence_path import why_bmc_proves_nothing
 from avance.core.liveness import Life, judge, reads_off
 from avance.core.model import ActionView, NodeView, PairView
-from avance.core.progress import Progress, act, cancel, wait
+from avance.core.progress import Progress, act, cancel, fail, wait
 from avance.core.sparing import why_not_reboot, why_not_spare
 from avance.core.workflows import rejoin
 from avance.core.workflows.emptying import empty, leave_it
 from avance.core.workflows.fence import confirm_off
 
 OFF_PATIENCE_SECONDS = 120.0
-"""A live server that is still on so long after its BMC was told to cut the power stays in service."""
+"""So long after its BMC was told to cut the power a server that is still alive and on stays in service.
+
+One that is dead by then, and not proven off, is fenced.
+"""
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -43,15 +47,19 @@ def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -
     if reads_off(node) and node.power is not None and not _older_than_order(action, node):
         return confirm_off(action, view, node, now)
     give_up_at = (action.started("PowerOff") or now) + OFF_PATIENCE_SECONDS
-    alive = judge(view, node, now).life is Life.ALIVE
-    if action.started("Reopen") is not None or (alive and now >= give_up_at):
+    life = judge(view, node, now).life
+    if action.started("Reopen") is not None or (life is Life.ALIVE and now >= give_up_at):
         return leave_it(action, node, "its BMC was told to cut the power and has not done it", failed=True)
     needed = why_not_spare(view, node, now)
-    if alive and needed:
+    if life is Life.ALIVE and needed:
         return leave_it(action, node, needed, failed=True)
-    if node.power is None or node.power.error:
-        because = node.power.error if node.power else "it was not asked yet"
-        return wait("PowerOff", f"cannot tell whether {node.name} is off: {because}", look_at=give_up_at)
+    obstacle = why_bmc_proves_nothing(node)
+    if life is Life.DEAD and now >= give_up_at:
+        # Closed as it is: a fence tells people, and where no BMC can speak it takes their word.
+        because = obstacle or "its BMC does not read Off"
+        return fail("PowerOff", f"{node.name} is dead, and its reboot cannot prove it off: {because}")
+    if node.power is None or obstacle:
+        return wait("PowerOff", obstacle or f"asking the BMC of {node.name} for its power state", look_at=give_up_at)
     return act(
         "PowerOff",
         f"the BMC of {node.name} reads {node.power.state or 'nothing'}: cutting its power",
