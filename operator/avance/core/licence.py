@@ -12,8 +12,11 @@ from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
 from avance.core.replication import why_ask_again, why_not_start_anywhere, why_not_start_on
 
-ORPHAN_SECONDS = 5.0
-"""What a kubelet in contact with the API needs, at most, to end a guest whose launcher pod has vanished."""
+ORPHAN_SECONDS = 12.0
+"""In contact for so long a kubelet has ended a guest whose launcher pod has vanished.
+
+It needs a few seconds; but it renews its Lease only every 10 s, and the first renewal may tell of a moment's contact.
+"""
 
 
 def why_not_start(view: PairView, vm: VmView, now: float, on: str = "") -> str:
@@ -81,7 +84,9 @@ def _reported_its_end(view: PairView, vm: VmView, node_name: str) -> bool:
 
 
 def _kubelet_is_up_to_date(vm: VmView, node: NodeView, now: float) -> bool:
-    """It has been in contact long enough to end whatever somebody removed from the API behind its back."""
+    """It has been in contact long enough to end whatever somebody removed from the API behind its back.
+
+    Only a later sign of life shows that a contact has lasted: it may have broken off again at once.
+    """
     ended_at = vm.vanished_at if vm.instance is None else vm.instance.ended_at or now
-    in_contact = now >= node.heard_since + ORPHAN_SECONDS
-    return in_contact and node.heard_at >= ended_at + ORPHAN_SECONDS
+    return node.heard_at >= max(ended_at, node.heard_since) + ORPHAN_SECONDS
