@@ -297,10 +297,15 @@ def mend_everything(sim: Simulation) -> None:
         server.detectors_hang = False
         server.deaf = False
         sim.cluster.restart_detectors(server.name)
+        if server.bmc is BmcMode.LIE_OFF and not server.up:
+            sim.world.reset(server.name)  # nothing that this BMC says would be believed before it has read On
         sim.world.mend_bmc(server.name)
         ask_reset_mtbf(sim, server.name)
-        sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us)
+        sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us, fence_agent=True)
+    sim.api.edit_pair(replace(sim.api.policy, pause=None, mode=Mode.AUTOMATIC))
+    sim.api.look_around(replace(sim.api.around, takes_writes=True))
     for vm in sim.api.vms:
+        sim.api.change(sim.api.vms, vm, pause=None)
         sim.kubevirt.boot_again(vm)
         sim.kubevirt.migrations.trouble.pop(vm, None)
         for guest in sim.world.guests_of(vm):

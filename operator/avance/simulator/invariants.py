@@ -18,21 +18,56 @@ from avance.core.effects import (
     PowerOff,
     StartVm,
 )
-from avance.core.model import RECORDS_ONLY, ActionType, ActionView, PairView
+from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, PairView
+from avance.core.standstill import standstill
 from avance.simulator.leadership import Lease
 from avance.simulator.objects import Api
 from avance.simulator.operator import Operator
 from avance.simulator.records import Records
 from avance.simulator.world import State, World
 
+MOVES_AN_HOUR = 12
+"""So often may the operator move one VM by its own decision; a healthy pair moves it once for each fault."""
 
-def after_each_step(world: World, records: Records) -> Iterator[str]:
+
+def after_each_step(world: World, records: Records, operator: Operator | None, now: float) -> Iterator[str]:
     """Checked after every tick."""
+    if operator is not None:
+        yield from pause_wins(operator, records, now)
+    yield from moves_are_bounded(records)
     yield from one_running_instance(world)
     yield from one_reason_for_an_action(records)
     yield from one_action_at_a_time(records)
     yield from never_both_nodes_fenced(records)
     yield from never_both_nodes_down(records)
+
+
+def pause_wins(operator: Operator, records: Records, now: float) -> Iterator[str]:
+    """While a pause is known, or the mode is Observe, nothing is begun but what a person asked for and mere reports."""
+    view = operator.view
+    if view is None:
+        return
+    for action in reversed(records.all()):
+        if action.created_at < now:
+            return
+        if (
+            not action.requested_by
+            and action.type not in RECORDS_ONLY
+            and standstill(view, action.target, now) is not None
+        ):
+            yield f"{action.type} of {action.target} is begun although that is paused"
+
+
+def moves_are_bounded(records: Records) -> Iterator[str]:
+    """However much comes and goes, a VM is moved by the operator's own decision only so often an hour."""
+    moves: dict[str, list[float]] = {}
+    for action in records.all():
+        if action.type is ActionType.MIGRATE and not action.requested_by and action.phase is ActionPhase.SUCCEEDED:
+            moves.setdefault(action.target, []).append(action.created_at)
+    for vm, times in moves.items():
+        for earlier, later in zip(times, times[MOVES_AN_HOUR:], strict=False):
+            if later - earlier < 3600.0:
+                yield f"{vm} is moved more than {MOVES_AN_HOUR} times within an hour"
 
 
 def one_running_instance(world: World) -> Iterator[str]:
@@ -49,13 +84,13 @@ def one_running_instance(world: World) -> Iterator[str]:
 def one_reason_for_an_action(records: Records) -> Iterator[str]:
     """Every action says why it was taken, and one incident caused it unless a person asked for it."""
     for action in records.all():
-        if not (action.reason and action.message and (action.incident or action.reason == "Requested")):
+        if not (action.reason and action.message and action.incident):
             yield f"action {action.name} has no reason"
 
 
 def one_action_at_a_time(records: Records) -> Iterator[str]:
     """Nothing has two things done to it by the operator's own decision at the same time."""
-    held = Counter(a.target for a in records.all() if a.open and a.incident and a.type not in RECORDS_ONLY)
+    held = Counter(a.target for a in records.all() if a.open and not a.requested_by and a.type not in RECORDS_ONLY)
     for target, count in held.items():
         if count > 1:
             yield f"{count} actions are open on {target}"

@@ -60,11 +60,11 @@ class Records:
         return True
 
     def request(self, type_: ActionType, target: str, destination: str, now: float) -> None:
-        """What a person asks for: it names neither incident nor instance."""
+        """What a person asks for: it names no instance, and is an incident of its own."""
         name = f"by-hand-{len(self._actions) + 1}"
         message = f"a person asks for {type_} of {target}"
         self._actions[name] = ActionView(
-            name, type_, target, "", "Requested", message, now, destination=destination, requested_by="a person"
+            name, type_, target, name, "Requested", message, now, destination=destination, requested_by="a person"
         )
 
     def advance(self, action: ActionView, progress: Progress, now: float) -> None:

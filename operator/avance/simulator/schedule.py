@@ -175,6 +175,23 @@ def _operator_clock(random: Random, node: str, vm: str, lasts: float) -> Trouble
     return [(0, sentence), (1, "the operator is killed"), (lasts, "the clock of the next operator is 0 s ahead")]
 
 
+def _both_flap(random: Random, node: str, vm: str, lasts: float) -> Trouble:
+    """Now one server is the healthier one, now the other."""
+    fails = [(at * lasts, f"fan FAN{at} of {NODES[at % 2]} fails") for at in range(6)]
+    return [*fails, *((at + 1.5 * lasts, what.replace("fails", "is repaired")) for at, what in fails)]
+
+
+def _pause(random: Random, node: str, vm: str, lasts: float) -> Trouble:
+    whose = random.choice(("the pair", vm))
+    end = "somebody ends the pause" + ("" if whose == "the pair" else f" of {vm}")
+    return [(0, f"{whose} is paused until {random.choice((60, 300, 900))} s"), (lasts, end)]
+
+
+def _attested(random: Random, node: str, vm: str, lasts: float) -> Trouble:
+    """A person sees that a server is off, and says so; they are right at that moment."""
+    return [(0, f"{node} loses its power"), (lasts, f"somebody attests that {node} is off")] if lasts < 10 else []
+
+
 def _move(random: Random, node: str, vm: str, lasts: float) -> Trouble:
     return [(0, f"somebody asks to move {vm} to {node}")]
 
@@ -185,6 +202,16 @@ CAUSES: dict[str, Cause] = {
     "disk": _pair_of("disk sdb of {node} fails", "disk sdb of {node} is repaired"),
     "kernel": _pair_of("kernel of {node} fails", "kernel of {node} is repaired"),
     "flapping part": _flapping,
+    "both flap": _both_flap,
+    "pause": _pause,
+    "mode": _pair_of("somebody sets the mode to Observe", "somebody sets the mode to Automatic"),
+    "shutdown": _once("{node} is shut down in order"),
+    "attested": _attested,
+    "no writes": _pair_of("the API answers no writes", "the API answers writes again"),
+    "fencing entry": _pair_of("the fencing entry of {node} is removed", "the fencing entry of {node} is written again"),
+    "wedged": _once("{node} loses its public network until it reboots", "disk sdb of {node} fails until it reboots"),
+    "asked reboot": _once("somebody asks to reboot {node}"),
+    "declared down": _pair_of("somebody declares {node} down", "somebody resets the MTBF of {node}"),
     "detectors": _pair_of("the detectors of {node} hang", "the detectors of {node} report again"),
     "deaf detector": _pair_of("the detector of {node} goes deaf", "the detector of {node} hears again"),
     "power": _once("{node} loses its power"),
@@ -250,11 +277,12 @@ COMPANY = (
     "BMC", "power", "crash", "reboot", "switched on", "power for a while", "partition", "API", "API for both",
     "kubelet", "private link", "public network", "forced deletion", "operator killed", "operator stands still",
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
-    "deaf detector", "detectors", "virt-handler", "asked restart", "running", "guest", "hung guest",
+    "deaf detector", "detectors", "virt-handler", "pause", "mode", "attested",
+    "no writes", "shutdown", "asked restart", "running", "guest", "hung guest",
     *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
 SILENCES = {
     "BMC", "private link", "public network", "partition", "deaf detector", "detectors", "power", "power for a while",
-    "crash", "reboot", "switched on",
+    "crash", "reboot", "switched on", "shutdown", "attested",
 }  # fmt: skip

@@ -101,7 +101,7 @@ class Simulation:
             self.disks.tick(self.now)
         self._arrive()
         self._run_operator()
-        for broken in invariants.after_each_step(self.world, self.records):
+        for broken in invariants.after_each_step(self.world, self.records, self.operator, self.now):
             self._violated(broken)
         for broken in self.disks.stale_starts if self.disks is not None else ():
             self._violated(broken)
