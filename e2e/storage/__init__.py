@@ -1,1 +1,0 @@
-"""What stands for replicated storage: a LINSTOR controller by its REST API, and Longhorn's definitions."""

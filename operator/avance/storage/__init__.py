@@ -1,1 +1,0 @@
-"""What replicated storage says of the copies of the VMs' disks: LINSTOR, Longhorn, the nodes' own detectors."""
