@@ -20,9 +20,7 @@ async def test_vms_start_on_one_node_and_the_other_is_the_spare(site: Site) -> N
     await site.pair_is("Observing")
     await site.apply_pair()
     await site.vms_run_on(PRIMARY)
-    recorded = json.loads(await site.lab.control_plane.kubectl("get", "action", "-o", "json"))["items"]
-    starts = [action for action in recorded if action["spec"]["type"] == "Start"]
-    assert sorted(action["spec"]["target"]["name"] for action in starts) == ["high", "low", "medium"]
+    assert sorted(start.target for start in await site.actions("Start")) == ["high", "low", "medium"]
     status = await site.pair_status()
     assert status["primary"] == PRIMARY
     assert status["vmCount"] == "3/8"
