@@ -24,6 +24,13 @@ LABEL org.opencontainers.image.title="avance" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# Fence agents for BMCs that do not speak Redfish are programs of the distribution, named by whoever builds the image:
+# --build-arg FENCE_PACKAGES="fence-agents ipmitool". They run on the distribution's own Python, not on the operator's.
+ARG FENCE_PACKAGES=""
+# hadolint ignore=DL3008,SC2086
+RUN if [ -n "$FENCE_PACKAGES" ]; then \
+      apt-get update && apt-get install --yes --no-install-recommends $FENCE_PACKAGES && rm -rf /var/lib/apt/lists/*; \
+    fi
 COPY --from=build /opt/avance /opt/avance
 # The root file system is read-only in the cluster, so no bytecode; logs leave at once.
 ENV PATH=/opt/avance/bin:$PATH \

@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.installed
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint bench crds lock clean
+.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds matrix lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ test: check ## Run every check and every test, those on a real control plane inc
 	$(call step,programs of the control plane: built once and cached)
 	@$(BIN)/python -m e2e.controlplane build
 	$(call step,slow tests, and those on a real control plane)
-	@$(BIN)/python -m pytest tests e2e/tests -m slow -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests e2e/tests -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint ## Run the linters and the fast tests, in under a minute
 	$(call step,fast tests)
@@ -46,14 +46,34 @@ lint: $(VENV) ## Run the linters alone
 	@$(BIN)/hadolint Dockerfile
 	$(call step,definitions generated from the models)
 	@$(BIN)/python -m avance.api.crd --check
+	$(call step,failure matrix generated from the scenarios)
+	@$(BIN)/python -m avance.simulator.matrix --check
+
+STEPS ?= 1000000
+SEED ?= 1
+soak: $(VENV) ## Simulate a million steps of random faults; STEPS=n and SEED=n choose how many and which
+	@AVANCE_SIM_STEPS=$(STEPS) AVANCE_SIM_SEED=$(SEED) $(BIN)/python -m pytest tests/simulator/test_random_faults.py -m slow -n auto
+
+MUTANTS ?=
+WORKERS ?= 1
+mutants: $(VENV) ## Change the core in every small way and count what the tests notice; MUTANTS='avance.core.licence*' chooses
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.proof.mutants $(MUTANTS)
 
 PAIRS ?= 100
 bench: $(VENV) ## Measure beside a bare watch and POST; PAIRS=1000 takes five minutes
 	@$(BIN)/python -m bench.plan
 	@$(BIN)/python -m bench.scale --pairs $(PAIRS)
 
+CRASHES ?= 200
+soak-lab: $(VENV) ## Crash servers of a real control plane again and again; CRASHES=1000 takes two hours
+	@$(BIN)/python -m e2e.controlplane build
+	@AVANCE_CRASH_LOOPS=$(CRASHES) $(BIN)/python -m pytest e2e/tests/test_operator_soak.py -s
+
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
+
+matrix: $(VENV) ## Generate docs/failure-matrix.md from the scenarios
+	@$(BIN)/python -m avance.simulator.matrix
 
 # Markers for every Python and platform, and neither header nor index: the files say what is installed, never from where.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

@@ -124,6 +124,9 @@ class LauncherKubelet:
 
     def _probe(self, launcher: Launcher) -> None:
         launcher.note_responsiveness()
+        first_try = launcher.ready_in()
+        if first_try is not None:
+            self.queue.add(launcher.pod, first_try + 0.05)
         for probe in ("livenessProbe", "readinessProbe"):
             wait = launcher.probe_failure_in(probe)
             if wait is None:
@@ -167,8 +170,7 @@ class LauncherKubelet:
             self._exit(launcher)
 
     async def _write_running(self, pod: Object, launcher: Launcher) -> None:
-        failing = launcher.probe_failure_in("readinessProbe")
-        ready = failing is None or failing > 0
+        ready = launcher.ready
         new = copy.deepcopy(pod)
         gate = is_true(pod, UNPAUSED_GATE)
         for kind in ("PodReadyToStartContainers", "Initialized"):

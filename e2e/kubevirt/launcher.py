@@ -40,6 +40,8 @@ class Launcher:
     acknowledged: bool = False
     """virt-handler has written the VMI's final phase (or there is none to write)."""
     unresponsive_since: float | None = None
+    responded: bool = False
+    """The guest has answered here: until then a readiness probe has not succeeded."""
 
     @classmethod
     def of(cls, pod: Object) -> "Launcher":
@@ -75,8 +77,25 @@ class Launcher:
         responsive = self.guest is not None and self.guest.state is State.RUNNING and self.guest.agent
         if responsive or (self.incoming and not (self.guest and self.guest.executing)):
             self.unresponsive_since = None
+            self.responded = responsive
         elif self.unresponsive_since is None:
             self.unresponsive_since = asyncio.get_running_loop().time()
+
+    def ready_in(self) -> float | None:
+        """Seconds until the readiness probe is tried for the first time; None if it was, or if there is none."""
+        settings = self.container.get("readinessProbe")
+        if settings is None:
+            return None
+        left = self.started + float(settings.get("initialDelaySeconds") or 0) - asyncio.get_running_loop().time()
+        return left if left > 0 else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the kubelet calls the container ready: not before the first success of a readiness probe."""
+        if self.container.get("readinessProbe") is None:
+            return True
+        failing = self.probe_failure_in("readinessProbe")
+        return self.ready_in() is None and self.responded and (failing is None or failing > 0)
 
     def probe_failure_in(self, probe: str) -> float | None:
         """Seconds until that probe (`livenessProbe`, `readinessProbe`) has failed for good; None if it succeeds."""

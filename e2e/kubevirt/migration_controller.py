@@ -34,7 +34,7 @@ from e2e.kubevirt.configuration import Configuration, Timings
 from e2e.kubevirt.launcher_pod import target_pod
 from e2e.kubevirt.migration_policy import MigrationPolicies
 from e2e.kubevirt.store import Client, Stores
-from e2e.kubevirt.vmi_controller import containers_ready, current_pod, pods_of
+from e2e.kubevirt.vmi_controller import containers_started, current_pod, pods_of
 from e2e.kubevirt.workqueue import WorkQueue
 
 _UNSCHEDULABLE_TIMEOUT_S = 300
@@ -94,7 +94,7 @@ class MigrationController:
             return "Failed"
         if phase == "Scheduling":
             assert target is not None
-            return "Scheduled" if containers_ready(target) else await self._check_timeout(migration, target)
+            return "Scheduled" if containers_started(target) else await self._check_timeout(migration, target)
         if phase == "Scheduled":
             assert target is not None
             await self._hand_over(migration, vmi, target)

@@ -73,10 +73,10 @@ def _age_key(pod: Object) -> tuple[str, int]:
     return pod["metadata"]["creationTimestamp"], int(pod["metadata"]["resourceVersion"])
 
 
-def containers_ready(pod: Object) -> bool:
-    """Whether every container runs and is ready (readiness gates do not count)."""
+def containers_started(pod: Object) -> bool:
+    """Whether the pod can be handed over: its one container runs. Its readiness probe is that of the guest to come."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return bool(statuses) and all(status.get("ready") and "running" in status.get("state", {}) for status in statuses)
+    return bool(statuses) and all("running" in status.get("state", {}) for status in statuses)
 
 
 class VMIController:
@@ -150,7 +150,7 @@ class VMIController:
     def _schedule(self, vmi: Object, pod: Object | None) -> None:
         if pod is None or is_final(pod):
             set_phase(vmi, "Failed")
-        elif containers_ready(pod) and not is_deleting(pod):
+        elif containers_started(pod) and not is_deleting(pod):
             node = pod["spec"]["nodeName"]
             vmi["status"]["nodeName"] = node
             vmi["metadata"].setdefault("labels", {})[NODE_NAME_LABEL] = node

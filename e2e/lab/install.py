@@ -22,7 +22,7 @@ async def install_chart(helm: Path, kubeconfig: Path, scratch: Path) -> None:
     directories = {f"HELM_{kind}_HOME": str(scratch / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
     process = await asyncio.create_subprocess_exec(
         helm, "upgrade", "--install", RELEASE, CHART, "--kubeconfig", kubeconfig,
-        "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0",
+        "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0", "--set", "storage.provider=Longhorn",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=os.environ | directories,
     )  # fmt: skip
     output, _ = await process.communicate()

@@ -24,6 +24,8 @@ from e2e.tests.operator_records import (
     ACTIONS,
     KUBEVIRT,
     MIGRATIONS,
+    PAIR,
+    PAIRS,
     PODS,
     PRIMARY,
     PVMS,
@@ -78,6 +80,18 @@ class Site(Records):
     async def cordon(self, node: str, closed: bool = True) -> None:
         await self.api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": closed or None}})
 
+    @asynccontextmanager
+    async def stranger(self, node: str, memory: str) -> AsyncIterator[None]:
+        """A pod that is nobody's business takes memory of a node for as long as this lasts."""
+        container = {"name": "app", "image": "registry.example/app:1", "resources": {"requests": {"memory": memory}}}
+        spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 0}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}, "spec": spec}
+        await self.api.post(PODS, body)
+        try:
+            yield
+        finally:
+            await self.api.delete(f"{PODS}/stranger", {"gracePeriodSeconds": 0})
+
     async def raise_migration_limits(self) -> None:
         """By default KubeVirt lets two migrations leave a node at a time."""
         limits = {"parallelOutboundMigrationsPerNode": 8, "parallelMigrationsPerCluster": 16}
@@ -89,16 +103,20 @@ class Site(Records):
 
     async def kill_operator_at(self, kind: str, step: str, number: int = 1) -> Action:
         """SIGKILL as soon as an action of that kind has that step on record."""
+        action = await self.at_step(kind, step)
+        await self.operator("kill", number)
+        return action
+
+    async def at_step(self, kind: str, step: str, within: float = PATIENCE_S * 2) -> Action:
+        """An action of that kind, as soon as it has that step on record."""
         listing = await self.api.get(ACTIONS)
         for obj in listing["items"]:
             if _is_at(obj, kind, step):
-                await self.operator("kill", number)
                 return Action.of(obj)
         version = listing["metadata"]["resourceVersion"]
-        async with asyncio.timeout(PATIENCE_S * 2):
+        async with asyncio.timeout(within):
             async for event in self.api.watch(ACTIONS, resourceVersion=version):
                 if event["type"] != "BOOKMARK" and _is_at(event["object"], kind, step):
-                    await self.operator("kill", number)
                     return Action.of(event["object"])
         raise AssertionError(f"no {kind} was ever at {step}")
 
@@ -157,6 +175,15 @@ class Site(Records):
             return None
 
         return str(await self.until(there, f"pair {condition}={status} {words}", within))
+
+    async def vm_says(self, vm: str, words: str, within: float = PATIENCE_S) -> None:
+        """Awaits that a condition of the ProtectedVM holds these words."""
+
+        async def there() -> bool:
+            conditions = ((await self.pvm(vm)).get("status") or {}).get("conditions") or ()
+            return any(words in condition["message"] for condition in conditions)
+
+        await self.until(there, f"{vm} saying {words!r}", within)
 
     async def node_is(
         self, node: str, *, state: str = "", score: int | None = None, within: float = PATIENCE_S
@@ -261,11 +288,22 @@ class Site(Records):
             await self.settled()
         finally:  # what one test could not end must not be the next one's trouble
             await self._remove_vms()
+        await self._forget_what_failed()
         await self.whole()
         for action in await self.actions():
             await self.api.delete(f"{ACTIONS}/{action.name}")
         await self.api.patch(KUBEVIRT, {"spec": {"configuration": {"migrations": None}}})
         self._unannounced_errors()
+
+    async def _forget_what_failed(self) -> None:
+        """What a pair remembers of its components goes with it: no test is to be the past of another."""
+        await self.api.delete(PAIR)
+
+        async def gone() -> bool:
+            return not (await self.api.get(PAIRS))["items"]
+
+        await self.until(gone, "the pair removed")
+        await self.apply_pair()
 
     async def _remove_vms(self) -> None:
         for pvm in (await self.api.get(PVMS))["items"]:

@@ -1,5 +1,6 @@
 """What a user of the product applies to a lab, and what can be read there: objects, metrics, what physically ran."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,11 +83,15 @@ class Records:
 
     # What the user applies
 
-    async def apply_pair(self, **changes: Any) -> None:
-        """The pair of the two nodes, its waits shortened; `changes` are merged into the spec."""
-        bmcs = self.lab.hardware.bmcs
+    async def apply_pair(self, bmc_addresses: Mapping[str, str] | None = None, **changes: Any) -> None:
+        """The pair of the two nodes, its waits shortened; `changes` are merged into the spec.
+
+        `bmc_addresses`: by node, where the BMCs are to be reached if not where they are.
+        """
+        addresses = bmc_addresses or {node: bmc.url for node, bmc in self.lab.hardware.bmcs.items()}
         fencing = [
-            {"name": node, "address": bmc.url, "credentialsSecretName": f"bmc-{node}"} for node, bmc in bmcs.items()
+            {"name": node, "address": address, "credentialsSecretName": f"bmc-{node}"}
+            for node, address in addresses.items()
         ]
         spec = {
             "nodeSelector": {"avance.dev/pair": "demo"},
@@ -95,8 +100,10 @@ class Records:
             "fencing": {"nodes": fencing, "requestTimeoutSeconds": 1, "checkIntervalSeconds": 10},
             "recovery": {"stabilisationSeconds": 2, "powerOn": "Automatic"},
             "placement": {"policy": "Consolidated"},
-            "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30},
+            "restart": {"readyGateSeconds": 20, "startTimeoutSeconds": 30, "maxColdRestarts": 1000},
             "migration": {"retryBackoffSeconds": 5},
+            # What earlier tests broke is nobody's history.
+            "mtbf": {"minimumFaults": 30, "windowSeconds": 600},
             **changes,
         }
         body = {"apiVersion": "avance.dev/v1alpha1", "kind": "AvancePair", "metadata": {"name": "demo"}, "spec": spec}

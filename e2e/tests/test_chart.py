@@ -249,6 +249,8 @@ SETTINGS = {
     "serviceAccount.annotations": '{"a":"b"}',
     "rbac.create": "false",
     "rbac.secretNames": '["bmc"]',
+    "storage.provider": '"Longhorn"',
+    "rbac.kubevirtSettings": "true",
     "admissionPolicy.enabled": "false",
     "metrics.service.enabled": "false",
     "metrics.service.annotations": '{"a":"b"}',

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from kubernetes.aio.config import incluster_config
 
-from avance.api.pair import FenceNode
+from avance.api.fence_node import FenceNode
 from avance.fencing.agent import FencingError
 from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube

@@ -1,4 +1,6 @@
-"""The command line: `avance operator` runs the operator, `avance simulate` plays scenarios through the same rules."""
+"""The command line: `avance operator` runs the operator, `avance simulate` plays scenarios through the same rules, and
+`avance what-if` plays a live pair forward.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser("operator", help="run the operator against the cluster of $KUBECONFIG or the pod")
     )
     _add_simulate(commands.add_parser("simulate", help="play scenario files through the rules on a virtual clock"))
+    _add_what_if(commands)
     chosen = parser.parse_args(arguments)
     status: int = chosen.run(chosen)
     return status
@@ -64,6 +67,20 @@ def _simulate(chosen: argparse.Namespace) -> int:
 
     status: int = simulate(chosen.files, json=chosen.json)
     return status
+
+
+def _add_what_if(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from avance.operator.what_if import EPILOG, add_arguments, run
+
+    parser = commands.add_parser(
+        "what-if",
+        help="tell what would happen to a live pair if a server crashed now",
+        description="Tell what would happen to a live pair, in which order, how long it takes, what would block it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
 if __name__ == "__main__":

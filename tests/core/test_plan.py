@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avance.core.fence_path import CLOSE_LOOK_SECONDS
 from avance.core.intents import Intent
 from avance.core.model import (
     ActionPhase,
@@ -16,7 +17,7 @@ from avance.core.model import (
     VmPhase,
     VmView,
 )
-from avance.core.plan import CLOSE_LOOK_SECONDS, plan
+from avance.core.plan import plan
 from tests.core.views import NOW, action, fault, launcher, node, pair, reads, running
 
 times = st.floats(NOW - 200, NOW)

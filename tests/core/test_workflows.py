@@ -15,6 +15,7 @@ from avance.core.effects import (
     PowerOff,
     PowerOn,
     StartVm,
+    StopVm,
 )
 from avance.core.intents import crash_incident
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, StepView
@@ -221,7 +222,7 @@ def restart(current: str = "") -> ActionView:
 
 def test_a_running_guest_is_restarted_where_a_live_server_can_end_it() -> None:
     vm = running()
-    assert advance(restart(), pair(vms=(vm,), pods=(launcher(vm),))).effects == (StartVm("default/web", "web-1"),)
+    assert advance(restart(), pair(vms=(vm,), pods=(launcher(vm),))).effects == (StopVm("default/web", "web-1"),)
     for lost in (DEAD, CUT_OFF):
         progress = advance(restart(), pair(lost, MUTE, vms=(vm,), pods=(launcher(vm),)))
         assert progress.outcome is ActionPhase.CANCELLED

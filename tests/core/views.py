@@ -20,6 +20,7 @@ from avance.core.model import (
 )
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
+from avance.core.storage import Connection, DiskState, ReplicaView, StorageView, VolumeView
 
 NOW = 1_000_000.0
 GIB = 1024**3
@@ -89,3 +90,15 @@ def evidence(of: NodeView, at: float = NOW, **fields: Any) -> FenceEvidence:
 def action(type_: ActionType, target: str, phase: ActionPhase = ActionPhase.SUCCEEDED, **fields: Any) -> ActionView:
     sound = {"incident": "incident-1", "reason": "Test", "message": "a test", "created_at": NOW}
     return ActionView(name=f"{type_}-{target}", type=type_, target=target, phase=phase, **(sound | fields))
+
+
+def disks(
+    a: DiskState = DiskState.UP_TO_DATE,
+    b: DiskState = DiskState.UP_TO_DATE,
+    link: Connection = Connection.CONNECTED,
+    link_of_b: Connection | None = None,
+    name: str = "disk-0",
+) -> StorageView:
+    """One volume with a copy on each node; `link` is what the end of node-a says, and that of node-b unless told."""
+    ends = (ReplicaView("node-a", a, link), ReplicaView("node-b", b, link if link_of_b is None else link_of_b))
+    return StorageView((VolumeView(name, ends),))

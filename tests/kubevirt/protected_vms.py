@@ -64,6 +64,8 @@ EXAMPLES: dict[str, Object] = {
             "guestAgentPing": {"enabled": True, "periodSeconds": 5, "failureThreshold": 2, "initialDelaySeconds": 60},
         }
     },
+    "probed by http": {"healthChecks": {"probe": {"httpGet": {"port": 443, "path": "/up", "scheme": "HTTPS"}}}},
+    "probed by a command": {"healthChecks": {"probe": {"exec": {"command": ["pg_isready", "-q"]}}}},
     "several networks": {
         "networks": [
             {"name": "default", "pod": True},

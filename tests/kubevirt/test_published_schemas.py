@@ -52,7 +52,7 @@ def _misspelt(path: str, wrong: str) -> Object:
     [
         ("spec/runStrategy", "runstrategy"),
         ("spec/template/spec/evictionStrategy", "evictionPolicy"),
-        ("spec/template/spec/livenessProbe/guestAgentPing", "guestAgentPinged"),
+        ("spec/template/spec/readinessProbe/guestAgentPing", "guestAgentPinged"),
         ("spec/template/spec/domain/devices/panicDevices", "panicDevice"),
         ("spec/template/spec/domain/devices/disks/0/disk", "disc"),
         ("spec/template/spec/domain/features/hyperv/vapic", "vApic"),

@@ -166,12 +166,21 @@ def test_health_checks_are_devices_and_a_probe() -> None:
     spec = EXAMPLES["Linux with every health check"]
     assert domain(**spec)["devices"]["watchdog"] == {"name": "watchdog", "i6300esb": {"action": "poweroff"}}
     assert domain(**spec)["devices"]["panicDevices"] == [{"model": "isa"}]
-    assert template(**spec)["livenessProbe"] == {
-        "guestAgentPing": {},
-        "initialDelaySeconds": 60,
-        "periodSeconds": 5,
-        "failureThreshold": 2,
-    }
+    assert template(**spec)["readinessProbe"] == {"guestAgentPing": {}, "periodSeconds": 5, "failureThreshold": 2}
+
+
+@pytest.mark.parametrize(
+    ("how", "kubevirts"),
+    [
+        ({"httpGet": {"port": 8080}}, {"httpGet": {"port": 8080, "path": "/", "scheme": "HTTP"}}),
+        ({"tcpSocket": {"port": 5432}}, {"tcpSocket": {"port": 5432}}),
+        ({"exec": {"command": ["pg_isready"]}}, {"exec": {"command": ["pg_isready"]}}),
+    ],
+)
+def test_a_probe_is_one_of_kubevirts_and_never_lets_the_kubelet_end_the_guest(how: dict, kubevirts: dict) -> None:
+    written = template(healthChecks={"probe": {**how, "periodSeconds": 5}})
+    assert written["readinessProbe"] == {**kubevirts, "timeoutSeconds": 5, "periodSeconds": 5, "failureThreshold": 3}
+    assert "livenessProbe" not in written
 
 
 def test_a_panic_device_speaks_the_language_of_its_guest() -> None:
@@ -180,7 +189,7 @@ def test_a_panic_device_speaks_the_language_of_its_guest() -> None:
 
 def test_health_checks_that_nobody_asked_for_are_absent() -> None:
     assert {"watchdog", "panicDevices"} & domain()["devices"].keys() == set()
-    assert "livenessProbe" not in template()
+    assert {"livenessProbe", "readinessProbe"} & template().keys() == set()
 
 
 def test_an_overlay_adds_what_this_api_does_not_name() -> None:

@@ -131,6 +131,15 @@ def test_only_nodes_with_every_label_are_of_the_pair(world: World) -> None:
     assert [each.name for each in view(world, nodeSelector=selector).nodes] == ["node-b"]
 
 
+def test_the_nodes_of_the_control_plane_are_seen_whatever_their_labels_are_worth(world: World) -> None:
+    for name, label, value in (("cp-1", "control-plane", ""), ("cp-2", "etcd", "true"), ("cp-3", "worker", "true")):
+        obj = node(name)
+        obj["metadata"]["labels"] = {f"node-role.kubernetes.io/{label}": value}
+        world.put(NODES, obj)
+    world.quiet_pair()
+    assert view(world).control_plane == ("cp-1", "cp-2")
+
+
 # --- VMs --------------------------------------------------------------------------------------------------------------
 
 
@@ -263,3 +272,22 @@ def test_every_launcher_pod_of_a_vm_is_seen(world: World) -> None:
     source, target = view(world).pods
     assert (source.vm, source.node, source.phase, source.instance_uid) == ("shop/web", "node-a", "Running", "vmi-web")
     assert (target.node, target.unschedulable, target.final) == ("", "0/3 nodes are available", False)
+
+
+def test_a_vm_whose_spec_has_grown_needs_as_much_more(world: World) -> None:
+    world.vm()
+    world.put(PROTECTED_VMS, protected_vm(memory="6Gi", cores=3))
+    running_now = instance()
+    running_now["spec"] = {"domain": {"cpu": {"cores": 2}, "memory": {"guest": "4Gi"}}}
+    world.put(VMIS, running_now)
+    [found] = view(world).vms
+    assert found.needs == Resources(300, (4384 + 2048) * KIB**2)
+
+
+def test_admission_and_pauses_are_read_from_the_vm(world: World) -> None:
+    admitted = {"conditions": [condition("Admitted", "True") | {"reason": "AsExpected"}]}
+    pause = {"until": "2026-05-01T18:00:00Z", "reason": "by hand"}
+    found = seen_vm(world, protected_vm(status=admitted, pause=pause))
+    assert found.admitted
+    assert found.pause is not None
+    assert (found.pause.until, found.pause.reason) == (from_api("2026-05-01T18:00:00Z"), "by hand")

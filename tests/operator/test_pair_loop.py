@@ -18,6 +18,8 @@ from avance.operator.metrics import Metrics
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.power import PowerWatch
+from avance.operator.storage import StorageWatch
+from avance.operator.surroundings import SurroundingsWatch
 from tests.kubevirt.recorder import Recorder, recording
 from tests.operator.objects import NOTED, PAIR, World, condition, lease, metadata, node, pair
 
@@ -54,11 +56,13 @@ class Bench:
             journal=Journal(kube, store, clock, "somebody", "test", 1),
             effects=effects,
             power=PowerWatch(effects, clock, lambda _: None, {}),
+            storage=StorageWatch(kube, "avance-system", store, clock, lambda _: None),
             events=EventPoster(kube, "test"),
             metrics=self.metrics,
             clock=clock,
             leadership=self.leadership,
             pacing=Pacing(),
+            surroundings=SurroundingsWatch(store, clock),
         )
 
     def failed_passes(self) -> float:

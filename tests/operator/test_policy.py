@@ -1,10 +1,11 @@
 """The spec of a pair as a policy: the defaults of the schema and those of the rules are the same numbers."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from avance.api import AvancePair
 from avance.core.components import ComponentKind, Severity
-from avance.core.policy import Mode, PairPolicy, PlacementPolicy
+from avance.core.policy import Failback, Mode, PairPolicy, Pause, PlacementPolicy
 from avance.operator.policy import policy_of
 from tests.operator.objects import pair
 
@@ -23,7 +24,13 @@ def test_every_setting_arrives() -> None:
         detection={"leaseSilenceSeconds": 20, "peerConfirmationSeconds": 5},
         fencing={"confirmSeconds": 3, "checkIntervalSeconds": 30},
         placement={"policy": "Balanced"},
-        recovery={"powerOn": "Manual", "stabilisationSeconds": 90},
+        recovery={
+            "powerOn": "Manual",
+            "stabilisationSeconds": 90,
+            "failback": "Never",
+            "healthyDelaySeconds": 45,
+        },
+        pause={"until": "2026-05-01T18:00:00Z", "reason": "the electrician is here"},
         restart={"readyGateSeconds": 10, "startTimeoutSeconds": 100},
         migration={"timeoutSeconds": 300, "unschedulableSeconds": 15, "retryBackoffSeconds": 7},
         limits={"maxVMs": 4, "reservedCPU": "1500m", "reservedMemory": "1Gi"},
@@ -33,7 +40,10 @@ def test_every_setting_arrives() -> None:
     assert (found.mode, found.placement, found.retained_actions) == (Mode.OBSERVE, PlacementPolicy.BALANCED, 99)
     assert (found.detection.lease_silence_seconds, found.detection.peer_confirmation_seconds) == (20, 5)
     assert (found.fencing.confirm_seconds, found.fencing.check_interval_seconds) == (3, 30)
-    assert (found.recovery.power_on, found.recovery.stabilisation_seconds) == (False, 90)
+    recovery = found.recovery
+    assert (recovery.power_on, recovery.stabilisation_seconds) == (False, 90)
+    assert (recovery.failback, recovery.healthy_delay_seconds) == (Failback.NEVER, 45)
+    assert found.pause == Pause(datetime(2026, 5, 1, 18, tzinfo=UTC).timestamp(), "the electrician is here")
     assert (found.restart.ready_gate_seconds, found.restart.start_timeout_seconds) == (10, 100)
     migration = found.migration
     assert (migration.timeout_seconds, migration.unschedulable_seconds, migration.retry_backoff_seconds) == (300, 15, 7)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from avance.api import AvancePair, ProtectedVM
+from avance.core.condition import Condition
 from avance.core.model import ActionPhase, ActionType
-from avance.core.report import Condition, Failover, VmReport, report
+from avance.core.report import Failover, VmReport, report
 from avance.operator.clock import to_api
 from avance.operator.status import conditions, pair_status, vm_status
 from tests.core.views import NOW, action, fault, node, pair, reads, running
@@ -182,4 +183,19 @@ def test_a_detector_that_talks_too_much_still_gets_a_status_that_can_be_written(
     )
     view = pair(node(faults=broken))
     status = pair_status({}, 1, view, report(view, NOW), NOW)
+    AvancePair.parse({"metadata": {"name": "site"}, "spec": {"nodeSelector": {"a": "b"}}, "status": status})
+
+
+def test_what_is_remembered_of_a_node_outlives_its_object() -> None:
+    known = {
+        "name": "node-b",
+        "state": "InService",
+        "score": 100,
+        "expectedSystemUUID": "2d6f3b63-4b5f-4e9b-8c52-1e2f6f7f8b02",
+        "declaredDown": {"since": to_api(NOW), "message": "its disk"},
+    }
+    alone = replace(pair(), nodes=(node("node-a"),))
+    status = pair_status({"nodes": [known]}, 1, alone, report(alone, NOW), NOW)
+    [_, away] = status["nodes"]
+    assert away == {**{key: known[key] for key in ("name", "expectedSystemUUID", "declaredDown")}, "state": "Absent"}
     AvancePair.parse({"metadata": {"name": "site"}, "spec": {"nodeSelector": {"a": "b"}}, "status": status})

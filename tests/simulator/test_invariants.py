@@ -7,7 +7,7 @@ import pytest
 from avance.core.effects import CreateMigration, DeletePod, Effect, MarkOutOfService, PowerOff, StartVm, StopVm
 from avance.core.intents import Intent
 from avance.core.model import ActionType, ActionView
-from avance.core.progress import act
+from avance.core.progress import act, succeed
 from avance.simulator import invariants
 from avance.simulator.events import happen
 from avance.simulator.records import Records
@@ -124,3 +124,30 @@ def test_unrest_and_what_does_not_serve_are_seen(sim: Simulation) -> None:
     sim.api.change(sim.api.nodes, "node-b", closed=True)
     assert list(invariants.at_rest(sim.operator, sim.records)) == ["Stop of default/web is still open: a step"]
     assert list(invariants.serves_fully(sim.world, sim.api)) == ["default/web does not run", "node-b does not serve"]
+
+
+def test_what_is_begun_during_a_pause_is_seen(sim: Simulation) -> None:
+    assert sim.operator is not None
+    happen(sim, "the pair is paused until 60 s")
+    for _ in range(4):
+        sim.step()
+    assert list(invariants.pause_wins(sim.operator, sim.records, sim.now)) == []
+    sim.records.create(Intent("x", ActionType.MIGRATE, "default/web", "Because", "because", "one"), sim.now)
+    found = list(invariants.pause_wins(sim.operator, sim.records, sim.now))
+    assert found == ["Migrate of default/web is begun although that is paused"]
+
+
+def test_too_many_moves_are_seen(sim: Simulation) -> None:
+    for number in range(invariants.MOVES_AN_HOUR + 1):
+        name = f"move-{number}"
+        sim.records.create(Intent(name, ActionType.MIGRATE, "default/web", "Because", "because", name), number * 60.0)
+        sim.records.advance(sim.records.get(name), succeed("Copy", "moved"), number * 60.0)
+        assert len(list(invariants.moves_are_bounded(sim.records))) == (number == invariants.MOVES_AN_HOUR)
+
+
+def test_deeds_of_whoever_does_not_lead_are_seen(sim: Simulation) -> None:
+    assert sim.operator is not None
+    assert list(invariants.only_the_leader_acts(sim.lease, sim.operator, sim.now)) == []
+    assert list(invariants.only_the_leader_acts(sim.lease, sim.operator, sim.now + 5.0))
+    sim.lease.epoch += 1
+    assert list(invariants.only_the_leader_acts(sim.lease, sim.operator, sim.now))

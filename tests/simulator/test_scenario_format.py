@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from avance.core.policy import PairPolicy
 from avance.simulator import simulate
 from avance.simulator.events import EVENTS
 from avance.simulator.expectations import EXPECTATIONS
@@ -41,6 +43,31 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs" / "scenarios.md"
         ({"shows": "x", "pair": {"weather": 1}}, "a pair has no weather"),
         ({"shows": "x", "pair": {"health": {"marge": 1}}}, "health has no marge"),
         ({"shows": "x", "pair": {"servers": [{"name": "a"}]}}, "a pair has two servers"),
+        ({"shows": "x", "pair": {"servers": ["a", "b"]}}, "`servers` is a list of entries such as {name: server-1"),
+        ({"shows": "x", "pair": {"servers": [{"name": "a", "ram": 1}, {"name": "b"}]}}, "a server has no ram; it has"),
+        ({"shows": "x", "pair": {"servers": [{"name": "a"}, {"name": "a"}]}}, "two things are called a"),
+        ({"shows": "x", "pair": ["a"]}, "`pair` is written {lag"),
+        ({"shows": "x", "pair": {"mode": "observe"}}, "mode is one of Automatic, Observe, not 'observe'"),
+        ({"shows": "x", "pair": {"health": 5}}, "health is written {setting: value}; it has:"),
+        ({"shows": "x", "pair": {"health": {"margin": "ten"}}}, "health.margin is a number, not 'ten'"),
+        ({"shows": "x", "pair": {"recovery": {"powerOn": "yes"}}}, "recovery.power_on is true or false, not 'yes'"),
+        ({"shows": "x", "pair": {"recovery": {"stabilisationSeconds": "soon"}}}, "'soon' is no time"),
+        ({"shows": "x", "vms": ["web"]}, "`vms` is a list of entries such as {name: vm-1"),
+        ({"shows": "x", "vms": [{"memory": "4Gi"}]}, "`vms` is a list of entries such as {name: vm-1"),
+        ({"shows": "x", "vms": [{"name": "a"}, {"name": "a"}]}, "two things are called a"),
+        ({"shows": "x", "vms": [{"name": "node-a"}]}, "two things are called node-a"),
+        ({"shows": "x", "vms": [{"name": "a b"}]}, "'a b' is no name for a VM"),
+        ({"shows": "x", "vms": [{"name": "a", "prefers": "node-x"}]}, "there is no server node-x for a to prefer"),
+        ({"shows": "x", "vms": [{"name": "a", "cores": 0.5}]}, "cores of a is a whole number, not '0.5'"),
+        ({"shows": "x", "vms": [{"name": "a", "running": "maybe"}]}, "running of a is true or false, not 'maybe'"),
+        ({"shows": "x", "when": "now"}, "'now' has no time in front"),
+        ({"shows": "x", "when": [{"5 s": None}]}, "at 5 s there stands no sentence"),
+        ({"shows": "x", "when": [{"5 s": {"a": "b"}}]}, "a sentence at 5 s has a colon in it"),
+        ({"shows": "x", "then": [{"from 9 s to 5 s": "every VM runs"}]}, "'from 9 s to 5 s' ends before it begins"),
+        ({"shows": "x", "ends": "5 s", "then": [{"at 9 s": "no VM runs"}]}, "to be true at 9 s, but it ends at 5 s"),
+        ({"shows": "x", "ends": "5 s", "when": [{"9 s": "node-a crashes"}]}, "to happen or to be true at 9 s"),
+        ({"shows": "x", "then": [{"always": "there are no Fence actions on ftp"}]}, "neither a server nor a VM ftp"),
+        ({"shows": "x", "table": {"rules": ["hope"]}}, "there is no safety rule 'hope'"),
     ],
 )
 def test_a_mistake_is_explained(document: Any, message: str) -> None:
@@ -66,6 +93,37 @@ def test_an_expectation_that_does_not_come_true_fails_with_its_sentence() -> Non
         "always: every VM runs (not so at 5.25 s)",
         "by 6 s: every VM runs on node-b (not so by then)",
     )
+
+
+def test_what_people_write_is_understood() -> None:
+    document = {
+        "shows": "Units, names and spellings as they come.",
+        "pair": {"recovery": {"stabilisationSeconds": "5 s", "power_on": True}},
+        "vms": [{"name": "sql-01", "memory": "1.5Gi"}, {"name": "web-2", "memory": "512Mi", "runs on": "node-b"}],
+        "when": {"90s": ["Node-b loses its power.".replace("Node", "node"), "Somebody cordons node-b"]},
+        "then": {"at the end": ["no VM runs on node-b", "there are at most 1 Fence actions", "sql-01 runs"]},
+        "ends": "0.1 h",
+    }
+    scenario = parse("x", document)
+    assert (scenario.policy.recovery.stabilisation_seconds, scenario.ends, scenario.events[0][0]) == (5, 360, 90)
+    assert run(scenario).failures == ()
+
+
+def test_of_a_directory_every_scenario_is_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.yaml").write_text("shows: It works.\nends: 1 s\n")
+    (tmp_path / "notes.txt").write_text("no scenario")
+    assert simulate([tmp_path], json=True) == 0
+    assert [json.loads(line)["scenario"] for line in capsys.readouterr().out.splitlines()] == ["a", "b"]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text, policy = DOCUMENTATION.read_text(), PairPolicy()
+    groups = [getattr(policy, each.name) for each in fields(policy) if is_dataclass(getattr(policy, each.name))]
+    settings = [(each.name, getattr(group, each.name)) for group in groups for each in fields(group)]
+    written = {name: value for name, value in settings if isinstance(value, (bool, int, float))}
+    told = {name: str(value).lower() if isinstance(value, bool) else f"{value:.10g}" for name, value in written.items()}
+    assert [f"`{name}` ({value})" for name, value in told.items() if f"`{name}` ({value})" not in text] == []
 
 
 def test_simulate_prints_a_timeline_and_its_status_says_how_it_went(

@@ -11,11 +11,39 @@ from pydantic import Field
 from avance.api.base import ApiModel, Column, ListOf, MapBy, Names, Resource, Rule
 from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
 
-ActionType = Literal["Start", "Stop", "Migrate", "Restart", "Fence", "ColdRestart", "Rejoin", "CallHome"]
+ActionType = Literal[
+    "Start",
+    "Stop",
+    "Migrate",
+    "Restart",
+    "Fence",
+    "ColdRestart",
+    "Rejoin",
+    "CallHome",
+    "Reboot",
+    "DeclareDown",
+    "ResetMTBF",
+    "AttestOff",
+    "GiveUp",
+    "Failback",
+    "Switchover",
+    "AcceptReplacement",
+]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
-NODE_ACTIONS: tuple[ActionType, ...] = ("Fence", "Rejoin", "CallHome")
-VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart")
+NODE_ACTIONS: tuple[ActionType, ...] = (
+    "Fence",
+    "Rejoin",
+    "CallHome",
+    "Reboot",
+    "DeclareDown",
+    "ResetMTBF",
+    "AttestOff",
+    "Failback",
+    "Switchover",
+    "AcceptReplacement",
+)
+VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart", "GiveUp")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
 
 _Word = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -57,13 +85,39 @@ class ActionSpec(ApiModel):
             "self.type in ['Start', 'Migrate', 'Restart', 'ColdRestart'] || !has(self.destination)",
             "only a VM that moves or starts goes to a node: remove destination",
         ),
+        Rule(
+            "self.type != 'ResetMTBF' || (has(self.requestedBy) && has(self.message) && size(self.message) > 0)",
+            "a person trusts the node again: give requestedBy, and say in message why (the part was replaced, say)",
+        ),
+        Rule(
+            "self.type != 'AttestOff' || "
+            "(has(self.message) && self.message.size() >= 10 && self.message.contains(self.target.name))",
+            "attesting that a node is off restarts its VMs elsewhere: say in message, in 10 characters or more, what "
+            "you have seen, and name the node in it",
+        ),
+        Rule(
+            "self.type != 'AcceptReplacement' || "
+            "(has(self.message) && self.message.size() >= 10 && self.message.contains(self.target.name))",
+            "with another server the old one has to be off for good: say in message, in 10 characters or more, where "
+            "it is now, and name the node in it",
+        ),
+        Rule(
+            "!(self.type in ['AttestOff', 'AcceptReplacement']) || (has(self.requestedBy) && self.requestedBy != '')",
+            "somebody has to stand for it: set requestedBy to your user name",
+        ),
     )
 
     pair_ref: PairRef
     """The pair that the action is about."""
     type: ActionType
     """What is done. Start, Stop, Migrate, Restart and ColdRestart are done to a VM; Fence (power off and prove it), \
-Rejoin (take a node back into service) and CallHome (ask for a spare part) to a node."""
+Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot (empty a live node, power it off and \
+on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF (trust a node again: its faults \
+count no more; needs requestedBy and a message), AttestOff (a person says that a node is off, where nothing else \
+can prove it; needs requestedBy and a message that names the node), Failback (the VMs whose home it is go there), \
+Switchover (all VMs go there) and AcceptReplacement (another server may have the node's name; the old one is off for \
+good; needs requestedBy and a message that names the node) to a node. GiveUp is the operator's own record that a VM \
+kept failing and is restarted no more."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None

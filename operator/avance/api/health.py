@@ -21,6 +21,7 @@ ComponentKind = Literal[
     "Kubelet",
     "ContainerRuntime",
     "VirtHandler",
+    "Server",
 ]
 Severity = Literal["Benign", "Serious", "Fatal"]
 
@@ -67,7 +68,7 @@ class ConditionMapping(ApiModel):
 class Health(ApiModel):
     """How the health of a node is judged, and when a difference is worth a move."""
 
-    components: Annotated[ListOf[ComponentHealth], Field(max_length=14), MapBy("kind")] = ()
+    components: Annotated[ListOf[ComponentHealth], Field(max_length=15), MapBy("kind")] = ()
     """Kinds of components that shall weigh otherwise than they do by default."""
     conditions: Annotated[ListOf[ConditionMapping], Field(max_length=32), MapBy("type")] = ()
     """Node conditions, beyond the built-in ones, that count as faults."""
@@ -77,3 +78,8 @@ class Health(ApiModel):
     """How long the other node must have been healthier before VMs move to it."""
     minimum_stay_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
     """How long a VM stays where it has moved to before another comparison of health may move it again."""
+    flap_faults: Annotated[int, Field(ge=2, le=30)] = 3
+    """So many faults of one component within flapWindowSeconds: it flaps. It keeps its weight until it has been quiet \
+for as long, and a node with a flapping component gets no VMs for their health's sake."""
+    flap_window_seconds: Annotated[int, Field(ge=10, le=86400)] = 600
+    """In how short a time so many faults are flapping, and how long it must be quiet before it counts as sound."""

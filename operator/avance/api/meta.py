@@ -167,18 +167,21 @@ class PairRef(ApiModel):
 class Evidence(ApiModel):
     """Recorded proof that a node runs nothing any more; without it no VM is started elsewhere."""
 
-    kind: Literal["PowerOffConfirmed"]
-    """What was proved, and how: PowerOffConfirmed means that the management controller said exactly Off, twice."""
+    kind: Literal["PowerOffConfirmed", "GracefulLeaveRecorded", "OperatorAttested"]
+    """What was proved, and how. PowerOffConfirmed: the management controller said exactly Off, twice. \
+GracefulLeaveRecorded: the node's kubelet reported an orderly shutdown and the end of every VM before it went silent. \
+OperatorAttested: a person said so."""
     node: NodeName
     """The node that it is about."""
     source: Annotated[str, Field(max_length=512)]
-    """Who said so: the address of the management controller."""
+    """Who said so: the address of the management controller, the node's kubelet, or the person."""
     system_uuid: Annotated[str, Field(max_length=128)] | None = None
     """UUID of the machine that the management controller governs; it is the node's own."""
     boot_id: Annotated[str, Field(max_length=128)] | None = None
     """Boot of the node that the power-off ended; evidence about an earlier boot proves nothing."""
-    heartbeat: Annotated[str, Field(max_length=64)] | None = None
-    """The last renewal of the node's Lease before the reading; a later one contradicts the evidence."""
+    heartbeat: Annotated[str, Field(max_length=128)] | None = None
+    """The node's last signs of life (Lease renewed, status reported, virt-handler heard); a later one contradicts \
+the evidence."""
     observed_at: Time
     """When the last reading was made."""
     message: Message = ""

@@ -14,6 +14,7 @@ from avance.api.base import (
     Rule,
     column_of_condition,
 )
+from avance.api.fence_node import FenceNode
 from avance.api.health import ComponentKind, Health, Severity
 from avance.api.meta import (
     Condition,
@@ -25,8 +26,24 @@ from avance.api.meta import (
     Quantity,
     Time,
 )
+from avance.api.mtbf import ComponentStatus, DeclaredDown, Mtbf
+from avance.api.pause import Pause
+from avance.api.storage import Storage
 
-NodeState = Literal["Unknown", "InService", "Degraded", "Suspect", "Fencing", "Fenced", "Rejoining", "Closed"]
+NodeState = Literal[
+    "Unknown",
+    "InService",
+    "Degraded",
+    "Suspect",
+    "Fencing",
+    "Fenced",
+    "Rejoining",
+    "Closed",
+    "Rebooting",
+    "DeclaredDown",
+    "Replaced",
+    "Absent",
+]
 
 _LABEL_VALUES = Rule(
     "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'))",
@@ -44,52 +61,11 @@ class Detection(ApiModel):
     """How long a node's Lease must have gone without renewal. A healthy kubelet renews it every 10 s."""
     peer_confirmation_seconds: Annotated[int, Field(ge=1, le=60)] = 2
     """How long the other node must have reported that it reaches its peer no more."""
-
-
-class FenceNode(ApiModel):
-    """How one node is powered off and on: through its management controller (BMC)."""
-
-    name: NodeName
-    """Name of the node."""
-    agent: Literal["redfish"] = "redfish"
-    """The protocol that the management controller speaks."""
-    address: Annotated[
-        str,
-        Field(min_length=1, max_length=253),
-        Rule(
-            "self.startsWith('https://')",
-            "write https://<host> or https://<host>:<port>: passwords are never sent over http",
-        ),
-        Rule(
-            "!self.startsWith('https://') || (isURL(self) && url(self).getHostname() != '')",
-            "this is no address: write https://<host> or https://<host>:<port>",
-        ),
-        Rule(
-            "!isURL(self) || (url(self).getEscapedPath() in ['', '/'] && !self.matches('[?#]'))",
-            "leave the path out of the address and write it to systemPath",
-        ),
-        Rule(
-            "!self.contains('@')",
-            "leave user and password out of the address: they belong in the Secret of credentialsSecretName",
-        ),
-    ]
-    """Address of the management controller: https://<host> or https://<host>:<port>."""
-    system_path: (
-        Annotated[
-            str,
-            Field(max_length=253),
-            Rule(
-                "self.matches('^/redfish/v1/Systems/[^/?#]+/?$')",
-                "write the path of one system, for example /redfish/v1/Systems/1",
-            ),
-        ]
-        | None
-    ) = None
-    """Path of the node's system, for example /redfish/v1/Systems/1; needed when the controller governs several."""
-    credentials_secret_name: ObjectName
-    """Secret in the operator's namespace with the keys username and password, and ca.crt for a private authority."""
-    verify_tls: bool = Field(default=True)
-    """Whether the certificate of the management controller is verified. Leave it on wherever you can."""
+    quiet_seconds: Annotated[int, Field(ge=0, le=60)] = 5
+    """For how long an operator that has just taken over begins no fence. What its predecessor has begun goes on."""
+    storm_cooldown_seconds: Annotated[int, Field(ge=0, le=600)] = 30
+    """When both nodes, several nodes of the cluster or the API itself look bad, nothing new is begun; so long after \
+that has passed, neither."""
 
 
 class Fencing(ApiModel):
@@ -99,9 +75,19 @@ class Fencing(ApiModel):
         ListOf[FenceNode],
         Field(max_length=2),
         Rule(
-            "self.all(a, self.all(b, a.name == b.name || a.address != b.address || "
-            "(has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
+            "self.all(a, self.all(b, a.name == b.name || !has(a.address) || !has(b.address) || "
+            "a.address != b.address || (has(a.systemPath) && has(b.systemPath) && a.systemPath != b.systemPath)))",
             "both nodes name one machine: give each its own address, or its own systemPath of a shared one",
+        ),
+        Rule(
+            "self.all(a, self.all(b, a.name == b.name || a.agent != b.agent || !has(a.parameters) || "
+            "!has(b.parameters) || a.parameters != b.parameters))",
+            "both nodes name one machine: the parameters of their fence agents must differ",
+        ),
+        Rule(
+            "self.all(a, self.all(b, a.name == b.name || !has(a.systemUUID) || !has(b.systemUUID) || "
+            "a.systemUUID != b.systemUUID))",
+            "both nodes name one machine: give each its own systemUUID",
         ),
         MapBy("name"),
     ] = ()
@@ -110,6 +96,8 @@ class Fencing(ApiModel):
     """How long one request to a management controller may take."""
     confirm_seconds: Annotated[int, Field(ge=1, le=60)] = 1
     """Off is believed when it is read twice, at least this long apart."""
+    attestation_seconds: Annotated[int, Field(ge=60, le=86400)] = 600
+    """How long the word of a person that a node is off (AttestOff) may be used."""
     check_interval_seconds: Annotated[int, Field(ge=10, le=3600)] = 60
     """How often each management controller is asked for its state: a broken one must be known before it is needed."""
 
@@ -131,15 +119,28 @@ class Recovery(ApiModel):
     """Whether the operator powers a fenced node on again, or a person does."""
     stabilisation_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
     """How long a node that came back must stay healthy before it serves again."""
+    failback: Literal["Automatic", "Manual", "Never"] = "Automatic"
+    """Whether VMs go back to a node that has rejoined: those that prefer it, and with Balanced placement as many as \
+spread them evenly. Manual: when a person asks for it by a Failback. Never: not even then."""
+    healthy_delay_seconds: Annotated[int, Field(ge=0, le=86400)] = 120
+    """How long a node must have served again, without a fault, before VMs go back to it."""
 
 
 class Restart(ApiModel):
-    """How VMs are restarted after a crash: the highest tier first."""
+    """How VMs are restarted: after a crash the highest tier first, and one that keeps failing not for ever."""
 
     ready_gate_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     """How long a tier waits at most until the VMs of the tier before it are ready."""
     start_timeout_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     """How long one VM may take to run."""
+    max_restarts: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a VM that fails is restarted on one node within the window. Then the other node is tried as often; \
+then it is given up, until its spec changes or a person asks for a Restart."""
+    max_cold_restarts: Annotated[int, Field(ge=1, le=1000)] = 30
+    """How often a VM is booted anew within the window because its server was lost. Then it is given up: it may be \
+what its servers die of."""
+    window_seconds: Annotated[int, Field(ge=60, le=86400)] = 3600
+    """How long a restart counts."""
 
 
 class Migration(ApiModel):
@@ -151,6 +152,10 @@ class Migration(ApiModel):
     """How long the target of a migration may wait for room on the other node."""
     retry_backoff_seconds: Annotated[int, Field(ge=5, le=600)] = 20
     """How long to wait before a failed migration is tried again; doubles with every failure."""
+    apply_recommended_settings: bool = False
+    """Whether the operator raises KubeVirt's parallelMigrationsPerCluster and parallelOutboundMigrationsPerNode to \
+limits.maxVMs, for the whole cluster. Needs rbac.kubevirtSettings of the chart. The condition MigrationsReady says \
+what else to change."""
 
 
 class Limits(ApiModel):
@@ -183,8 +188,12 @@ class PairSpec(ApiModel):
     """Labels that exactly two nodes carry, for example avance.dev/pair: site."""
     mode: Literal["Automatic", "Observe"] = "Automatic"
     """Automatic: the operator acts. Observe: it plans and reports, and changes nothing."""
+    pause: Pause | None = None
+    """Begin nothing for the pair, its nodes and its VMs for a while: they are unprotected until then."""
     health: Health = Health()
     """How the health of a node is judged, and when a difference is worth a move."""
+    mtbf: Mtbf = Mtbf()
+    """When a component that keeps failing is declared failed, and its node declared down."""
     detection: Detection = Detection()
     """When a silent node is suspected to have crashed."""
     fencing: Fencing = Fencing()
@@ -194,11 +203,13 @@ class PairSpec(ApiModel):
     recovery: Recovery = Recovery()
     """How a node comes back into service after a crash."""
     restart: Restart = Restart()
-    """How VMs are restarted after a crash: the highest tier first."""
+    """How VMs are restarted: after a crash the highest tier first, and one that keeps failing not for ever."""
     migration: Migration = Migration()
     """How patient live migrations are."""
     limits: Limits = Limits()
     """What a node must be able to hold, so that either can hold everything."""
+    storage: Storage = Storage()
+    """Whether each node has a copy of its own of every VM's disks, and who tells how good it is."""
     retention: Retention = Retention()
     """How much of the past is kept."""
 
@@ -234,6 +245,8 @@ class FencePath(ApiModel):
     """Healthy: the management controller answered, and it is the right one."""
     checked_at: Time | None = None
     """When it was asked last."""
+    lied_at: Time | None = None
+    """When it read Off while the node was alive; it is not believed until it has read On."""
     message: Message = ""
     """What it answered, or why it did not, and what to do."""
 
@@ -254,7 +267,9 @@ class NodeStatus(ApiModel):
     """Name of the node."""
     state: NodeState
     """InService and Degraded nodes serve. Suspect: maybe dead. Fencing: being powered off. Fenced: proved off. \
-Rejoining: back, not yet trusted. Closed: takes no VMs."""
+Rejoining: back, not yet trusted. Closed: takes no VMs. Rebooting: being switched off and on, which may mend a fault. \
+DeclaredDown: out of service until its MTBF is reset. Replaced: another server than before, which a person has to \
+accept. Absent: known from before, and not a node of the pair now."""
     score: Annotated[int, Field(ge=0, le=100)] | None = None
     """Health score: 100 without a fault, 0 when the node is gone."""
     explanation: Message = ""
@@ -265,8 +280,20 @@ Rejoining: back, not yet trusted. Closed: takes no VMs."""
     """The boot that the node runs in."""
     system_uuid: Annotated[str, Field(max_length=128)] | None = None
     """UUID of the machine."""
+    expected_system_uuid: Annotated[str, Field(max_length=128)] | None = None
+    """UUID of the machine that is known by this name: the first that was seen, or that a person has accepted."""
+    identified_at: Time | None = None
+    """When it was accepted."""
     fence: FenceStatus | None = None
     """What is known about its fencing."""
+    components: Annotated[ListOf[ComponentStatus], Field(max_length=64)] = ()
+    """Components that have failed before, with their MTBF."""
+    declared_down: DeclaredDown | None = None
+    """Why it is out of service until its MTBF is reset."""
+    mtbf_lifted_at: Time | None = None
+    """When its MTBF was last reset or its last declaration forgiven."""
+    heard_peer_in: Annotated[str, Field(max_length=128)] | None = None
+    """The last boot of it in which it has heard the other node: before that its word that it is gone counts nothing."""
 
 
 class VMStatus(ApiModel):
@@ -304,7 +331,9 @@ class PairStatus(ApiModel):
     """The generation of the spec that this status is about."""
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (two nodes found, the spec is followed), Redundant (either node can hold every VM), FailoverReady (a \
-crash now would be survived without a person), PrivateLinkHealthy."""
+crash now would be survived without a person), PrivateLinkHealthy, FencingClear (no dead node waits in vain for the \
+proof that it is off), SolePowerAuthority (no other controller is seen that switches a node's power), Calm (no storm: \
+new actions may begin), MigrationsReady (KubeVirt lets all VMs move at once), Paused; Observing in mode Observe."""
     primary: NodeName | None = None
     """The node that holds more of the pair's VMs."""
     scores: Annotated[str, Field(max_length=600)] = ""
@@ -317,6 +346,8 @@ crash now would be survived without a person), PrivateLinkHealthy."""
     """The VMs of the pair."""
     incident: Incident | None = None
     """What is being dealt with now."""
+    would_do: Annotated[ListOf[Message], Field(max_length=16)] = ()
+    """While the pair is paused or its mode is Observe: what would be done now."""
 
 
 class AvancePair(Resource):

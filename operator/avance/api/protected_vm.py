@@ -16,7 +16,9 @@ from avance.api.base import (
     exactly_one,
 )
 from avance.api.disk import Disk
+from avance.api.health_checks import HealthChecks
 from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectName, PairRef, Quantity, Time
+from avance.api.pause import Pause
 
 Priority = Literal["High", "Medium", "Low"]
 VMPhase = Literal["Pending", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"]
@@ -68,7 +70,7 @@ class Network(ApiModel):
     """Hardware address that the interface keeps; one is made up when absent."""
 
 
-# --- guest and health checks ------------------------------------------------------------------------------------------
+# --- guest -----------------------------------------------------------------------------------------------------------
 
 
 class InstanceTypeRef(ApiModel):
@@ -139,30 +141,6 @@ class Guest(ApiModel):
     """What a Windows guest does at its first boot."""
 
 
-class GuestAgentPing(ApiModel):
-    """Restarts the VM when the QEMU guest agent inside answers no more."""
-
-    enabled: bool = False
-    """Switch it on only when the guest runs the agent."""
-    period_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
-    """How often it is asked."""
-    failure_threshold: Annotated[int, Field(ge=1, le=100)] = 3
-    """After how many silences in a row the VM is restarted."""
-    initial_delay_seconds: Annotated[int, Field(ge=0, le=3600)] = 120
-    """How long the guest may take to boot."""
-
-
-class HealthChecks(ApiModel):
-    """How a hung or crashed guest is noticed."""
-
-    guest_agent_ping: GuestAgentPing = GuestAgentPing()
-    """Restarts the VM when the QEMU guest agent inside answers no more."""
-    watchdog: Literal["None", "Reset", "PowerOff"] = "None"
-    """A watchdog device, and what it does when the guest feeds it no more; the guest must run a watchdog daemon."""
-    panic_device: bool = False
-    """A device that lets the guest's kernel report its panic."""
-
-
 # --- the kind ---------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +159,11 @@ class ProtectedVMSpec(ApiModel):
         Rule(
             "!has(self.guest.instanceType) || !(has(self.cores) || has(self.memory))",
             "the instance type says how large the VM is: remove cores and memory, or guest.instanceType",
+        ),
+        Rule(
+            "!has(self.healthChecks.probe) || has(self.healthChecks.probe.exec) || "
+            "self.networks.exists(network, has(network.pod) && network.pod)",
+            "httpGet and tcpSocket reach the guest by the pod network: add a network with pod: true, or use exec",
         ),
     )
 
@@ -226,10 +209,19 @@ class ProtectedVMSpec(ApiModel):
     """What runs inside."""
     restart_priority: Priority = "Medium"
     """After a crash, High is restarted before Medium, and Medium before Low."""
+    depends_on: Annotated[
+        ListOf[Annotated[ObjectName, Field(max_length=52)]],
+        Field(max_length=16),
+        Rule("self.all(a, self.exists_one(b, b == a))", "name each VM once"),
+    ] = ()
+    """ProtectedVMs of this namespace and pair that must be ready before this VM is started. One that is not to run, \
+or is paused or given up, is not waited for, and none longer than restart.readyGateSeconds of the pair."""
     preferred_node: NodeName | None = None
     """Node of the pair that the VM runs on when both are equally fit."""
     running: bool = True
     """Whether the VM shall run. False shuts it down."""
+    pause: Pause | None = None
+    """Begin nothing for this VM for a while: it is unprotected until then."""
     health_checks: HealthChecks = HealthChecks()
     """How a hung or crashed guest is noticed."""
     template: Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})] = (
@@ -265,6 +257,29 @@ class Downtime(ApiModel):
     """Because something broke."""
 
 
+class LastWritten(ApiModel):
+    """Which copies of the disks are the newest. Kept here because it has to outlive both nodes."""
+
+    generation: Annotated[int, Field(ge=1)]
+    """Goes up each time the VM begins to write without one of the copies."""
+    nodes: Annotated[ListOf[NodeName], Field(max_length=8)]
+    """Nodes whose copies hold all of it."""
+
+
+class DiskCopy(ApiModel):
+    """The copy of the VM's disks on one node: the worst of its volumes, by the worse of what both ends say."""
+
+    node: NodeName
+    """Name of the node."""
+    state: Literal["UpToDate", "Consistent", "Unknown", "Outdated", "Inconsistent", "Diskless", "Failed"]
+    """UpToDate alone is good. Consistent: whole, but nobody vouches that it is the newest. Inconsistent: being \
+resynchronised."""
+    connection: Literal["Connected", "Unknown", "Disconnected", "Split"]
+    """Its link to the other copy. Split: both were written apart from each other (split brain)."""
+    synced_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How far it is resynchronised."""
+
+
 class ProtectedVMStatus(ApiModel):
     """Where the VM is, and whether it would survive a crash now."""
 
@@ -273,8 +288,9 @@ class ProtectedVMStatus(ApiModel):
     phase: VMPhase | None = None
     """What the VM does at the moment."""
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
-    """Ready (the guest runs), Protected (it would survive the loss of its node), Migratable (it can move while it \
-runs), Synced (both nodes have its data)."""
+    """Ready (the guest runs), Admitted (either node can hold it beside the others), Protected (it would survive the \
+loss of its node), Migratable (it can move while it runs), Synced (both nodes have its data), Stable (it does not keep \
+failing), Ordered (what it depends on is there)."""
     primary: NodeName | None = None
     """Node that the VM runs on."""
     backup: NodeName | None = None
@@ -283,6 +299,12 @@ runs), Synced (both nodes have its data)."""
     """How the VM changed its node or was restarted last."""
     downtime: Downtime | None = None
     """Downtime in this year."""
+    last_written: LastWritten | None = None
+    """Which nodes hold what the VM wrote last, where disks are replicated: it is started from their copies alone."""
+    disks: Annotated[ListOf[DiskCopy], Field(max_length=8), MapBy("node")] = ()
+    """The copy of its disks on each node, as the storage tells it; absent while it tells nothing."""
+    guest_answered: Annotated[str, Field(max_length=64)] | None = None
+    """UID of the last instance whose guest has answered its health check; one that never did is not held to hang."""
     outage_since: Time | None = None
     """Since when the VM is down though it should run; absent while it runs."""
 
@@ -306,6 +328,10 @@ class ProtectedVM(Resource):
         Rule(
             "self.metadata.name.size() <= 52",
             "choose a name of at most 52 characters: it becomes part of the names of pods and labels",
+        ),
+        Rule(
+            "!has(self.spec.dependsOn) || !(self.metadata.name in self.spec.dependsOn)",
+            "a VM cannot wait for itself: remove its own name from dependsOn",
         ),
     )
 

@@ -38,6 +38,8 @@ class ComponentKind(StrEnum):
     KUBELET = "Kubelet"
     CONTAINER_RUNTIME = "ContainerRuntime"
     VIRT_HANDLER = "VirtHandler"
+    SERVER = "Server"
+    """The server as a whole: its crashes are recorded, no condition reports them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ COMPONENT_CLASSES: dict[ComponentKind, ComponentClass] = {
     ComponentKind.KUBELET: ComponentClass("kubelet", _S, 30, spare_part=False),
     ComponentKind.CONTAINER_RUNTIME: ComponentClass("container runtime", _S, 30, spare_part=False),
     ComponentKind.VIRT_HANDLER: ComponentClass("virt-handler", _S, 30, spare_part=False),
+    ComponentKind.SERVER: ComponentClass("server", Severity.FATAL, 100, spare_part=False),
 }
 
 PEER_UNREACHABLE = "PeerUnreachable"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class PowerOff(Effect):
 
     node: str
     system_uuid: str
-    repeat_after = 10.0
+    repeat_after: float = field(default=10.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

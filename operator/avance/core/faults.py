@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from avance.core.components import ComponentKind, Severity
 from avance.core.policy import HealthPolicy
 
+DECLARED_FAILED = "is declared failed"
+FLAPS = "comes and goes"
+
 _NEXT_COMPONENT = re.compile(r";\s*(?=component=)")
 _FIELD = re.compile(r"(component|state|part|serial)=(\S+)")
 _DETAIL = re.compile(r"\bdetail=(.*)$", re.DOTALL)
@@ -50,12 +53,24 @@ class Fault:
     message: str
     part: str = ""
     serial: str = ""
+    held: str = ""
+    """Why it counts although no detector reports it now: DECLARED_FAILED or FLAPS; empty for what is reported."""
+
+    @property
+    def serious(self) -> bool:
+        """A service of the node is lost with it."""
+        return self.severity is not Severity.BENIGN
 
     @property
     def sentence(self) -> str:
         """`power supply PSU2 of node-a failed`."""
-        name = f"{self.noun} {self.component}" if self.component else self.noun
-        return f"{name} of {self.node} failed"
+        return f"{self.name} of {self.node} {self.held or 'failed'}"
+
+    @property
+    def name(self) -> str:
+        """`power supply PSU2`, and `private link` where the component is called no otherwise."""
+        plain = self.component in ("", self.noun.replace(" ", "-"))
+        return self.noun if plain else f"{self.noun} {self.component}"
 
 
 def active_faults(node: str, conditions: Iterable[NodeCondition], policy: HealthPolicy) -> tuple[Fault, ...]:

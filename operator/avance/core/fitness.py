@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from avance.core.capacity import room_for_vms, total
 from avance.core.components import ComponentKind
 from avance.core.liveness import judge
 from avance.core.model import NodeView, PairView, Resources, VmView
@@ -16,6 +15,10 @@ def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
         return verdict.because
     if node.ready != "True":
         return f"{node.name} is not Ready"
+    if node.replaced:
+        return why_replaced(node)
+    if node.history.declared_down is not None:
+        return f"{node.name} is declared down until somebody resets its MTBF: {node.history.declared_down.because}"
     if node.closed or node.out_of_service:
         return f"{node.name} is closed until it has rejoined"
     if node.cordoned:
@@ -23,6 +26,14 @@ def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
     if not node.accepts_vms:
         return f"virt-handler reports {node.name} not schedulable for VMs"
     return ""
+
+
+def why_replaced(node: NodeView) -> str:
+    """That another server has taken a node's name, and what to do."""
+    return (
+        f"{node.name} is another server (system UUID {node.system_uuid}) than before ({node.history.system_uuid}): "
+        "once the old one is off or taken apart, accept it by an AcceptReplacement"
+    )
 
 
 def why_not_move_to(view: PairView, node_name: str, now: float) -> str:
@@ -44,13 +55,8 @@ def private_link_up(view: PairView) -> bool:
 
 def room_on(view: PairView, node: NodeView) -> Resources:
     """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there."""
-    reserve = Resources(view.policy.limits.reserved_cpu_milli, view.policy.limits.reserved_memory_bytes)
     taken = total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
-    return node.allocatable - reserve - taken
-
-
-def total(needs: Iterable[Resources]) -> Resources:
-    return sum(needs, Resources())
+    return room_for_vms(view, node) - taken
 
 
 def bound_for(view: PairView, vm: VmView) -> str:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from avance.core.components import ComponentKind
+from avance.core.faults import Fault
+from avance.core.history import Occurrence
 from avance.core.model import ActionPhase, ActionType, NodeView, PairView
 
 NAME_LENGTH = 63
 """Of incidents and actions, so that the API takes them as values of labels too, however long a node's name is."""
 
+REQUESTED = "Requested"
+"""Reason of what a person asks for."""
 BACKUP_HEALTHIER = "BackupHealthier"
 """Reason of the moves that health alone asks for: when it no longer does, those that still wait are called off."""
+
+
+SERVER_CRASH = "ServerCrash"
+"""Reason of what is done about a server that has died; the fences for it count as its faults."""
+
+
+RESYNC = "Resync"
+"""The last step of a Rejoin: the server serves again, and its disks are being brought up to date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,21 @@ def incident_id(what: str, where: str, *occurrence: object) -> str:
 def crash_incident(node: NodeView) -> str:
     """The id of the death that a node may have died now; another one once it has given a later sign of life."""
     return incident_id("crash", node.name, node.uid, node.boot_id, node.heartbeat)
+
+
+def fault_incident(fault: Fault) -> str:
+    """The id of one fault of one component: another one once it was mended and has failed again."""
+    return incident_id(fault.kind.lower(), fault.node, fault.condition, fault.component, fault.since)
+
+
+def occurrence_incident(node: str, kind: ComponentKind, component: str, fault: Occurrence) -> str:
+    """The same id, of a fault on record."""
+    return incident_id(kind.lower(), node, fault.condition, component, fault.since)
+
+
+def failed_reason(kind: ComponentKind) -> str:
+    """Reason of declaring a node down for a component of this kind."""
+    return f"{kind}Failed"
 
 
 def last_failure(view: PairView, target: str, type_: ActionType) -> float:

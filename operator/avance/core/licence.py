@@ -2,13 +2,15 @@
 
 Never two instances of a VM: a start needs the proof that the last instance has ended. A live kubelet that reported the
 end is proof, and so is fence evidence for the node; silence is not, and neither is an API object that somebody
-removed.
+removed. Never from stale disks: it needs an up-to-date copy as well, by what the storage says since that end.
 """
 
 from __future__ import annotations
 
+from avance.core.fitness import why_replaced
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
+from avance.core.replication import why_ask_again, why_not_start_anywhere, why_not_start_on
 
 ORPHAN_SECONDS = 12.0
 """In contact for so long a kubelet has ended a guest whose launcher pod has vanished.
@@ -17,8 +19,18 @@ It needs a few seconds; but it renews its Lease only every 10 s, and the first r
 """
 
 
-def why_not_start(view: PairView, vm: VmView, now: float) -> str:
-    """Why the VM must not be started now, in words; empty when it may."""
+def why_not_start(view: PairView, vm: VmView, now: float, on: str = "") -> str:
+    """Why the VM must not be started now on this node (empty: on any), in words; empty when it may."""
+    return why_not_ended(view, vm, now) or why_ask_again(vm) or why_stale(view, vm, on)
+
+
+def why_stale(view: PairView, vm: VmView, on: str) -> str:
+    """Why its disks on this node (empty: on any) are not those to start from; empty when they are."""
+    return why_not_start_on(view, vm, on) if on else why_not_start_anywhere(view, vm)
+
+
+def why_not_ended(view: PairView, vm: VmView, now: float) -> str:
+    """Why its last instance may still run, in words; empty when it is known to have ended."""
     for pod in view.pods_of(vm.key):
         if not pod.final:
             return f"launcher pod {pod.name} on {pod.node or 'no node yet'} has not ended"
@@ -53,6 +65,8 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     node = view.node(node_name)
     if node is None:
         return f"{node_name}, where it ran last, is not in the cluster: nothing proves that it has ended there"
+    if node.replaced:
+        return f"it may still run on the server that {node_name} was before: {why_replaced(node)}"
     if standing_evidence(view, node_name):
         return ""
     verdict = judge(view, node, now)

@@ -1,9 +1,9 @@
 """Is a node alive, suspect or dead? Never from one opinion, never from silence of the API alone.
 
-Three independent observers can hold that a node is dead: the API (its kubelet no longer renews its Lease), the
-survivor (its detector hears nothing on any path) and the node's own BMC (it reads exactly `Off`). Two must agree. A
-survivor that still hears the node vetoes: what is still heard is not dead. An opinion older than the node's last sign
-of life is void.
+Independent observers can hold that a node is dead: the API (its kubelet no longer renews its Lease), the survivor (its
+detector hears nothing on any path), the node's own BMC (it reads exactly `Off`) and, where machines cannot tell any
+more, a person who attests it. Two must agree. A survivor that still hears the node vetoes: what is still heard is not
+dead. An opinion older than the node's last sign of life is void.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from avance.core.model import FenceEvidence, NodeView, PairView
+from avance.core.attestation import standing_attestation
+from avance.core.model import RECORDS_ONLY, FenceEvidence, NodeView, PairView
 from avance.core.power import same_system
 
 OPINIONS_NEEDED = 2
 
 CONTACT_SECONDS = 12.0
 """Kubelets renew their Lease every 10 s: after a longer pause the contact has begun anew."""
+
+
+LATE_SIGN_SECONDS = 8.0
+"""What a sign of life may need from the node to this operator; kubelets renew their Lease every 10 s."""
 
 
 class Life(StrEnum):
@@ -74,32 +79,72 @@ def standing_evidence(view: PairView, node_name: str) -> FenceEvidence | None:
     It stands as long as the node is in the life that was ended and has given no later sign of life.
     """
     node = view.node(node_name)
-    recorded = [a.evidence for a in view.actions if a.evidence is not None and a.evidence.node == node_name]
+    recorded = [
+        action.evidence
+        for action in view.actions
+        if action.evidence and action.evidence.node == node_name and action.type not in RECORDS_ONLY
+    ]
     if node is None or not recorded:
         return None
     newest = max(recorded, key=lambda evidence: evidence.observed_at)
     return newest if (newest.boot_id, newest.heartbeat) == (node.boot_id, node.heartbeat) else None
 
 
-def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
-    if silent(view, node, now):
-        yield f"the kubelet of {node.name} has been silent since {_clock_time(node.heard_at)}"
+def heard_by_nobody(view: PairView, node: NodeView, now: float) -> bool:
+    """The other server has reported for long enough, and since the last sign of life, that it hears nothing of it."""
     peer = view.peer(node.name)
     since = peer.peer_unreachable_since if peer else None
     confirmation = view.policy.detection.peer_confirmation_seconds
-    if peer and since is not None and since >= node.heard_at and now - since >= confirmation:
+    if peer is None or since is None or since < node.heard_at or now - since < confirmation:
+        return False
+    return _may_tell(view, peer)
+
+
+def _opinions(view: PairView, node: NodeView, now: float) -> Iterator[str]:
+    if silent(view, node, now):
+        yield f"the kubelet of {node.name} has been silent since {clock_time(node.heard_at)}"
+    peer = view.peer(node.name)
+    if peer and heard_by_nobody(view, node, now):
         yield f"{peer.name} hears nothing of it on any path"
     if reads_off(node) and node.power and node.power.observed_at >= node.heard_at:
         yield "its BMC reads Off"
+    attestation = standing_attestation(view, node, now)
+    if attestation:
+        yield f"{attestation.requested_by or 'a person'} attests that it is off"
 
 
-def _clock_time(moment: float) -> str:
+def _may_tell(view: PairView, node: NodeView) -> bool:
+    """A server that comes back alone must not have the winner fenced: what it has never heard it cannot miss.
+
+    One that avance has switched off before has to hear the other one in its present life, and to be in service, before
+    its word that the other one is gone counts.
+    """
+    fenced = (action.evidence for action in view.actions if action.type not in RECORDS_ONLY)
+    was_off = any(evidence is not None and evidence.node == node.name for evidence in fenced)
+    return not was_off or node.history.heard_peer_in == node.boot_id
+
+
+def clock_time(moment: float) -> str:
+    """A time of day, as sentences have it."""
     return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")
 
 
 def reads_off(node: NodeView) -> bool:
-    """Its BMC, and not the one of another server, says exactly `Off`."""
-    return node.power is not None and node.power.is_off and same_system(node.power.system_uuid, node.system_uuid)
+    """Its BMC, and not the one of another server, says exactly `Off`, and has not said so of a live server."""
+    if node.power is None or node.bmc_lied:
+        return False
+    return node.power.is_off and same_system(node.power.system_uuid, node.system_uuid)
+
+
+def lies(node: NodeView) -> bool:
+    """Its BMC has read `Off` in the middle of a life: signs of it came before and after, without a break.
+
+    A sign that comes soon after the reading may have been on its way when the power went.
+    """
+    reading = node.power
+    if not node.heard or reading is None or not reading.is_off:
+        return False
+    return node.heard_since < reading.observed_at < node.heard_at - LATE_SIGN_SECONDS
 
 
 def doubt_about(view: PairView, node: NodeView, now: float) -> str:

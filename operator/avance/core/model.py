@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.faults import Fault
-from avance.core.policy import PairPolicy
+from avance.core.guest import GuestSigns, HealthCheck
+from avance.core.history import NOTHING_REMEMBERED, NodeHistory
+from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
+from avance.core.storage import StorageView, Written
+from avance.core.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class Resources:
 
     def __sub__(self, other: Resources) -> Resources:
         return Resources(self.cpu_milli - other.cpu_milli, self.memory_bytes - other.memory_bytes)
+
+    def beyond(self, room: Resources) -> Resources:
+        """What of it does not fit."""
+        over = self - room
+        return Resources(max(0, over.cpu_milli), max(0, over.memory_bytes))
 
     def fits_in(self, room: Resources) -> bool:
         return self.cpu_milli <= room.cpu_milli and self.memory_bytes <= room.memory_bytes
@@ -66,6 +75,19 @@ class NodeView:
     """The newest answer of its BMC; None before the first."""
     fence_agent: bool = False
     """A way to fence it is configured."""
+    history: NodeHistory = NOTHING_REMEMBERED
+    """What is remembered of it: read from the pair's status, brought up to date by `remember`."""
+    bmc_lied: bool = False
+    """Its BMC has read `Off` while it was alive, and has not read `On` since: kept in the pair's status."""
+    shutting_down: bool = False
+    """The last word of its kubelet was that the node is shutting down in order."""
+    other_authorities: tuple[str, ...] = ()
+    """Marks on it of other controllers that switch its power."""
+
+    @property
+    def replaced(self) -> bool:
+        """Another server than the one that is known by this name."""
+        return self.history.is_of_another(self.system_uuid)
 
 
 class VmPhase(StrEnum):
@@ -109,6 +131,7 @@ class InstanceView:
     evacuate_from: str = ""
     """The node that somebody's eviction wants it off."""
     paused: bool = False
+    signs: GuestSigns = field(default_factory=GuestSigns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +149,8 @@ class PodView:
     phase: str
     unschedulable: str = ""
     """The scheduler's message when no node takes it."""
+    ended_by_kubelet: bool = False
+    """Its own kubelet has reported that every container of it has ended; others can set its phase too."""
 
     @property
     def final(self) -> bool:
@@ -171,8 +196,26 @@ class VmView:
     go, 0 if it ended in order."""
     moved_at: float | None = None
     """When it last became the guest of its present node, kept in its status."""
+    admitted: bool = False
+    """The pair has taken it on, kept in its status until its spec says that it shall not run."""
+    pause: Pause | None = None
+    """A person's order to begin nothing for it."""
+    storage: StorageView | None = None
+    """What is known of the copies of its disks; None with storage that both servers share."""
+    written: Written | None = None
+    """Which copies hold what it wrote last, kept in its status; None before that was ever known."""
     start_blocked: str = ""
     """Why KubeVirt cannot start it (a missing claim, an image), in words."""
+    health_check: HealthCheck | None = None
+    """How a hung guest of it is noticed; None if nobody asks it."""
+    answered: str = ""
+    """The last instance that has answered its health check, kept in its status; empty if none ever did."""
+    depends_on: tuple[str, ...] = ()
+    """Names, in its namespace, of the VMs that have to be ready before it is started."""
+    generation: int = 0
+    """Counts the changes of its spec."""
+    seen_at: float = 0.0
+    """When the operator saw it first."""
 
     @property
     def key(self) -> str:
@@ -197,6 +240,20 @@ class ActionType(StrEnum):
     COLD_RESTART = "ColdRestart"
     REJOIN = "Rejoin"
     CALL_HOME = "CallHome"
+    REBOOT = "Reboot"
+    DECLARE_DOWN = "DeclareDown"
+    RESET_MTBF = "ResetMTBF"
+    ATTEST_OFF = "AttestOff"
+    GIVE_UP = "GiveUp"
+    FAILBACK = "Failback"
+    SWITCHOVER = "Switchover"
+    ACCEPT_REPLACEMENT = "AcceptReplacement"
+
+
+RECORDS_ONLY = frozenset(
+    {ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF, ActionType.ACCEPT_REPLACEMENT}
+)
+"""Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
 
 class ActionPhase(StrEnum):
@@ -213,11 +270,14 @@ class ActionPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FenceEvidence:
-    """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere."""
+    """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere.
+
+    Of an AttestOff it is only what a person says; it proves something once a Fence has taken it over.
+    """
 
     node: str
     source: str
-    """The BMC that was asked."""
+    """The BMC that was asked, the kubelet that took its leave, or the person who attests it."""
     system_uuid: str
     boot_id: str
     """The life of the node that ended; another boot id is another life."""
@@ -263,6 +323,7 @@ class ActionView:
     evidence: FenceEvidence | None = None
     finished_at: float | None = None
     result: str = ""
+    requested_by: str = ""
 
     @property
     def open(self) -> bool:
@@ -291,6 +352,9 @@ class PairView:
     policy: PairPolicy = field(default_factory=PairPolicy)
     rivals: tuple[str, ...] = ()
     """Other pairs whose selectors match a node of this one."""
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    control_plane: tuple[str, ...] = ()
+    """Names of all nodes of the cluster that run its control plane; empty when none is a node."""
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)
@@ -310,15 +374,9 @@ class PairView:
         return tuple(pod for pod in self.pods if pod.node == node and not pod.final)
 
     def open_action(self, target: str) -> ActionView | None:
-        """What is being done to a node or VM now; calls home do nothing to anybody."""
-        return next(
-            (
-                action
-                for action in self.actions
-                if action.open and action.target == target and action.type is not ActionType.CALL_HOME
-            ),
-            None,
-        )
+        """What is being done to a node or VM now; a record alone does nothing to anybody."""
+        found = (each for each in self.actions if each.open and each.target == target)
+        return next((action for action in found if action.type not in RECORDS_ONLY), None)
 
     def actions_on(self, target: str, type_: ActionType) -> tuple[ActionView, ...]:
         """Recorded actions of one type on one target, oldest first."""

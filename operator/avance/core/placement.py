@@ -8,6 +8,7 @@ from avance.core.fitness import bound_for, room_on, why_not_serve
 from avance.core.health import score
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.policy import PlacementPolicy
+from avance.core.replication import why_not_start_on
 
 
 def pair_primary(view: PairView) -> str:
@@ -25,7 +26,7 @@ def backup_of(view: PairView, vm: VmView) -> str:
 
 def choose_node(view: PairView, vm: VmView, now: float) -> str:
     """Where to start a VM: a fit node with room, by preference, then by the pair's policy; empty if there is none."""
-    fit = [node for node in view.nodes if not why_not_serve(view, node, now) and vm.needs.fits_in(room_on(view, node))]
+    fit = [node for node in view.nodes if not _why_not_on(view, vm, node, now)]
     if not fit:
         return ""
     return max(fit, key=lambda node: _rank(view, vm, node)).name
@@ -33,10 +34,12 @@ def choose_node(view: PairView, vm: VmView, now: float) -> str:
 
 def why_nowhere(view: PairView, vm: VmView, now: float) -> str:
     """Why `choose_node` finds none, node by node."""
-    return (
-        "; ".join(why_not_serve(view, node, now) or f"{node.name} has no room for it" for node in view.nodes)
-        or "the pair has no nodes"
-    )
+    return "; ".join(_why_not_on(view, vm, node, now) for node in view.nodes) or "the pair has no nodes"
+
+
+def _why_not_on(view: PairView, vm: VmView, node: NodeView, now: float) -> str:
+    hindrance = why_not_serve(view, node, now) or why_not_start_on(view, vm, node.name)
+    return hindrance or ("" if vm.needs.fits_in(room_on(view, node)) else f"{node.name} has no room for it")
 
 
 def _rank(view: PairView, vm: VmView, node: NodeView) -> tuple[bool, int, bool, int]:

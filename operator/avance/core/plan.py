@@ -11,21 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from avance.core.effects import ApplyVm
+from avance.core.fence_path import FAILED_PATH_SECONDS, pause_between_looks
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
-from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
+from avance.core.model import RECORDS_ONLY, ActionView, NodeView, PairView, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
 from avance.core.progress import Progress, cancel
 from avance.core.requests import settle, why_not_take_up
+from avance.core.restraint import why_not_begin
 from avance.core.rules import RULES
+from avance.core.standstill import ends, held, may_begin, standstill
 from avance.core.workflows import WORKFLOWS
-
-CLOSE_LOOK_SECONDS = 0.5
-"""How often the BMC of a node is read whose power state decides something."""
-
-FAILED_PATH_SECONDS = 10.0
-"""How often a BMC is tried that gives no usable answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,8 @@ class Plan:
     progress: tuple[tuple[ActionView, Progress], ...] = ()
     """Every open action, what it left open settled, with the next thing to do for it."""
     upkeep: tuple[ApplyVm, ...] = ()
+    would: tuple[str, ...] = ()
+    """What would be done if the pair were not paused or in mode Observe, as sentences."""
     power_checks: Mapping[str, float] = field(default_factory=dict)
     """How many seconds old the power reading of each node may be."""
     look_at: float | None = None
@@ -43,14 +42,16 @@ class Plan:
 
 def plan(view: PairView, now: float) -> Plan:
     """Decide what to do for one pair. Pure: the same view and time give the same plan."""
-    intents, later = _ask_the_rules(view, now)
+    wanted, later = _ask_the_rules(view, now)
     open_actions = [settle(action, view) for action in view.actions if action.open]
     progress = tuple((action, _next_step(action, view, now)) for action in open_actions)
-    later += [step.look_at for _, step in progress if step.look_at is not None]
+    later += [*ends(view, now), *(step.look_at for _, step in progress if step.look_at is not None)]
+    held_back = [intent for intent in wanted if not may_begin(view, intent, now)]
     return Plan(
-        intents=intents,
+        intents=tuple(intent for intent in wanted if intent not in held_back),
         progress=progress,
         upkeep=tuple(_upkeep(view, now)),
+        would=tuple(f"{intent.type} {intent.target}: {intent.message}" for intent in held_back),
         power_checks=_power_checks(view, now),
         look_at=min((at for at in later if at > now), default=None),
     )
@@ -67,7 +68,11 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
             if isinstance(answer, LookAgain):
                 later.append(answer.at)
                 continue
-            report = answer.type is ActionType.CALL_HOME
+            restraint = why_not_begin(view, answer.type, now)
+            if restraint is not None:
+                later += [restraint.until] if restraint.until is not None else []
+                continue
+            report = answer.type in RECORDS_ONLY
             if report:
                 chosen.setdefault((answer.name, report), answer)
             elif view.open_action(answer.target) is None:
@@ -77,13 +82,17 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
 
 def _next_step(action: ActionView, view: PairView, now: float) -> Progress:
     refusal = why_not_take_up(action, view)
-    return cancel("Refuse", refusal) if refusal else WORKFLOWS[action.type](action, view, now)
+    if refusal:
+        return cancel("Refuse", refusal)
+    return held(action, WORKFLOWS[action.type](action, view, now), view, now)
 
 
 def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm]:
     if any(why_no_pair(view)):
         return
     for vm in view.vms:
+        if standstill(view, vm.key, now) is not None:
+            continue
         if view.open_action(vm.key) is not None or any(not migration.final for migration in vm.migrations):
             continue
         home = _home(view, vm, now)
@@ -103,7 +112,7 @@ def _power_checks(view: PairView, now: float) -> dict[str, float]:
 
 def _power_check(view: PairView, node: NodeView, now: float) -> float:
     if _power_matters(view, node.name, now):
-        return CLOSE_LOOK_SECONDS
+        return pause_between_looks(view.open_action(node.name), now)
     at_leisure = view.policy.fencing.check_interval_seconds
     # A path that failed is somebody's work in progress: that it is mended should show soon.
     return min(at_leisure, FAILED_PATH_SECONDS) if node.power is not None and node.power.error else at_leisure

@@ -10,23 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from avance.core.components import Severity
-from avance.core.fitness import private_link_up, total, why_not_serve
+from avance.core.capacity import why_not_admitted, why_not_hold_all
+from avance.core.condition import Condition, answer
+from avance.core.control_plane import why_api_is_at_risk
+from avance.core.failures import why_not_restarted
+from avance.core.fence_path import unproven_since
+from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
+from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.health import HealthScore, score
+from avance.core.licence import why_not_start
 from avance.core.liveness import Life, judge, silent, standing_evidence
-from avance.core.model import ActionType, ActionView, NodeView, PairView, Resources, VmPhase, VmView
+from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
-from avance.core.power import same_system
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    type: str
-    holds: bool | None
-    """None when it cannot be told."""
-    reason: str
-    message: str
+from avance.core.preflight import migrations_ready
+from avance.core.replication import why_not_all_synced, why_not_synced, written_now
+from avance.core.sparing import guests_on
+from avance.core.split_brain import backup_of_all, is_split
+from avance.core.stability import ordered, stable, why_guest_not_well
+from avance.core.standstill import Standstill, standstill
+from avance.core.storage import Written
+from avance.core.what_if import blockers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class NodeReport:
     state: str
     score: HealthScore
     fence_path: Condition
+    bmc_lied: bool
+    """Its BMC is not believed until it has read `On`; to be remembered."""
+    unproven_seconds: float
+    """How long a server that is held to be dead has been waiting for the proof; 0 if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,10 @@ class VmReport:
     down_since: float | None
     """Since when it is down though it shall run; None while it runs."""
     last_failover: Failover | None
+    written: Written | None = None
+    """Which copies of its disks hold what it wrote last."""
+    answered: str = ""
+    """The present instance, if its guest answers its health check now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,87 +105,77 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
         return
     names = " and ".join(node.name for node in view.nodes)
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
-    yield _answer("Redundant", "NotRedundant", _why_not_redundant(view, now), "either server can be lost")
+    hindrance = _why_not_redundant(view, now)
+    out_of_sync = ("", "") if hindrance else why_not_all_synced(view)
+    reason = out_of_sync[0] or "NotRedundant"
+    yield answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
     yield _failover_ready(view, now)
-    link = "" if private_link_up(view) else _link_fault(view)
-    yield _answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
-
-
-def _answer(type_: str, reason: str, hindrance: str, fine: str) -> Condition:
-    return Condition(type_, not hindrance, reason if hindrance else "AsExpected", hindrance or fine)
+    yield from _hands_off(view, now)
+    link = "" if private_link_up(view) else _link_fault(view, now)
+    yield answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
+    yield from fencing_conditions(view, now)
+    yield migrations_ready(view)
 
 
 def _why_not_redundant(view: PairView, now: float) -> str:
     for node in view.nodes:
-        hindrance = why_not_serve(view, node, now) or _serious_fault(node) or _why_not_hold_all(view, node)
+        # A server that has lost a service is no full replacement for the other one; a benign fault leaves it one.
+        lost = next((fault.sentence for fault in node.faults if fault.serious), "")
+        hindrance = why_not_serve(view, node, now) or lost or why_not_hold_all(view, node)
         if hindrance:
             return hindrance
     under_way = _incident(view)
     return f"{under_way.type} of {under_way.target} is under way" if under_way else ""
 
 
-def _serious_fault(node: NodeView) -> str:
-    """A server that has lost a service is no full replacement for the other one; a benign fault leaves it one."""
-    return next((fault.sentence for fault in node.faults if fault.severity is not Severity.BENIGN), "")
-
-
-def _why_not_hold_all(view: PairView, node: NodeView) -> str:
-    """N+1: either node alone has to hold every VM that shall run."""
-    limits = view.policy.limits
-    room = node.allocatable - Resources(limits.reserved_cpu_milli, limits.reserved_memory_bytes)
-    needs = total(vm.needs for vm in view.vms if vm.should_run)
-    if len(view.vms) > limits.max_vms:
-        return f"{len(view.vms)} VMs are more than limits.maxVMs, which is {limits.max_vms}"
-    if needs.fits_in(room):
-        return ""
-    return (
-        f"{node.name} alone cannot hold all VMs: they need {_gib(needs)} GiB and {needs.cpu_milli}m CPU, "
-        f"it has {_gib(room)} GiB and {room.cpu_milli}m after the reserve"
-    )
-
-
-def _gib(resources: Resources) -> str:
-    return f"{resources.memory_bytes / 1024**3:.1f}"
+def _hands_off(view: PairView, now: float) -> Iterator[Condition]:
+    """Whether the operator keeps its hands off, said as loudly as a condition can."""
+    still = standstill(view, "", now)
+    message = f"nothing is begun and nothing is protected: {still.because}" if still else ""
+    if still is not None and still.until is None:
+        yield Condition("Observing", True, still.reason, message)
+    elif still is not None:
+        yield Condition("Paused", True, still.reason, message)
+        return
+    paused = [vm.key for vm in view.vms if vm.pause is not None and now < vm.pause.until]
+    but = f", but of its VMs {' and '.join(paused)}" if paused else ""
+    yield Condition("Paused", False, "NotPaused", f"the pair is not paused{but}")
 
 
 def _failover_ready(view: PairView, now: float) -> Condition:
-    for node in view.nodes:
-        path = fence_path(node)
-        unfit = why_not_serve(view, node, now) or _why_not_hold_all(view, node)
-        hindrance = path.message if path.holds is False else unfit
-        if hindrance:
-            return Condition("FailoverReady", False, "Blocked", hindrance)
-    untried = next((path for path in map(fence_path, view.nodes) if path.holds is None), None)
-    if untried:
-        # After an operator's start nothing is known of a BMC for a moment: no bad news, but no good news either.
-        return Condition("FailoverReady", None, untried.reason, untried.message)
-    return Condition("FailoverReady", True, "AsExpected", "a crash now would be survived")
+    would_be = _failover_possible(view, now)
+    still = standstill(view, "", now)
+    if still is None:
+        return would_be
+    message = f"{_unprotected(still)}; apart from that: {would_be.message}"
+    return Condition("FailoverReady", False, still.reason, message)
 
 
-def fence_path(node: NodeView) -> Condition:
-    """Could this node be fenced now? Tried all the time, because a dead fence path shows itself too late."""
-    reading = node.power
-    if not node.fence_agent:
-        message = f"no fence agent is configured for {node.name}: add it to spec.fencing.nodes"
-        return Condition("FencePath", False, "NotConfigured", message)
-    if reading is None:
-        return Condition("FencePath", None, "NotTriedYet", f"the BMC of {node.name} has not been asked yet")
-    if reading.error:
-        return Condition("FencePath", False, "Unreadable", f"the BMC of {node.name}: {reading.error}")
-    if not same_system(reading.system_uuid, node.system_uuid):
-        message = f"the BMC at {reading.source} belongs to another server than {node.name}: correct its address"
-        return Condition("FencePath", False, "WrongServer", message)
-    return Condition("FencePath", True, "Answers", f"the BMC of {node.name} reads {reading.state}")
+def _unprotected(still: Standstill) -> str:
+    return f"unprotected, because {still.because}"
 
 
-def _link_fault(view: PairView) -> str:
+def _failover_possible(view: PairView, now: float) -> Condition:
+    found = [blocker for node in view.nodes for blocker in blockers(view, node, now)]
+    certain = [blocker for blocker in found if blocker.certain]
+    for blocker in certain or found:
+        return Condition("FailoverReady", False if certain else None, blocker.reason, blocker.message)
+    risk = why_api_is_at_risk(view)
+    but = f"; but {risk}" if risk else ""
+    return Condition("FailoverReady", True, "AsExpected", f"a crash now would be survived{but}")
+
+
+def _link_fault(view: PairView, now: float) -> str:
     faulty = [fault.node for node in view.nodes for fault in node.faults if fault.kind == "PrivateLink"]
-    return f"the private link is down as seen by {' and '.join(sorted(set(faulty)))}: nothing moves until it is back"
+    seen = f"the private link is down as seen by {' and '.join(sorted(set(faulty)))}: nothing moves until it is back"
+    if is_split(view, now) and backup_of_all(view) is None and all(guests_on(view, node.name) for node in view.nodes):
+        return f"{seen}; both servers run VMs, so neither is rebooted: repair the link, or empty one of them by hand"
+    return seen
 
 
 def _incident(view: PairView) -> ActionView | None:
     """What is being done about a server; else what is being done about a VM. Starting and stopping are no incidents."""
-    ordinary = (ActionType.CALL_HOME, ActionType.START, ActionType.STOP)
+    ordinary = (ActionType.CALL_HOME, ActionType.ATTEST_OFF, ActionType.START, ActionType.STOP)
     under_way = [action for action in view.actions if action.open and action.type not in ordinary]
     return max(under_way, key=lambda action: (view.node(action.target) is not None, action.created_at), default=None)
 
@@ -183,12 +185,14 @@ def _incident(view: PairView) -> ActionView | None:
 
 def _node(view: PairView, node: NodeView, now: float) -> NodeReport:
     state = _node_state(view, node, now)
-    return NodeReport(node.name, state, _score(node, state), fence_path(node))
+    since = unproven_since(view, node.name)
+    waited = 0.0 if since is None else now - since
+    return NodeReport(node.name, state, _score(node, state), fence_path(node), bmc_lied(node), waited)
 
 
 def _score(node: NodeView, state: str) -> HealthScore:
     """A server that is gone has no health, whatever its last conditions said."""
-    gone = {"Fencing": "is held to be dead", "Fenced": "is off"}.get(state)
+    gone = {"Fencing": "is held to be dead", "Fenced": "is off", "DeclaredDown": "is declared down"}.get(state)
     return HealthScore(0, f"0: {node.name} {gone}") if gone else score(node.faults)
 
 
@@ -196,6 +200,12 @@ def _node_state(view: PairView, node: NodeView, now: float) -> str:
     action = view.open_action(node.name)
     if action and action.type is ActionType.FENCE and action.evidence is None:
         return "Fencing"
+    if node.replaced:
+        return "Replaced"
+    if action and action.type is ActionType.REBOOT:
+        return "Rebooting"
+    if node.history.declared_down is not None:
+        return "DeclaredDown"
     if standing_evidence(view, node.name):
         return "Fenced"
     if action and action.type is ActionType.REJOIN:
@@ -227,11 +237,16 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
         primary=primary,
         backup=backup_of(view, vm) or next((node.name for node in view.nodes if node.name != primary), ""),
         conditions=(
-            _answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
+            answer("Ready", "NotRunning", _why_not_ready(view, vm, now), "the guest runs"),
+            _admitted(view, vm),
             _protected(view, vm, now),
             _migratable(vm),
-            Condition("Synced", True, "SharedStorage", "its disks are on storage that both servers reach"),
+            _synced(view, vm),
+            Condition("Stable", *stable(view, vm, now)),
+            Condition("Ordered", *ordered(view, vm)),
         ),
+        written=written_now(view, vm) or vm.written,
+        answered=vm.instance.uid if vm.instance and vm.instance.signs.answers else "",
         down_since=_down_since(view, vm, now),
         last_failover=_last_failover(view, vm),
     )
@@ -259,41 +274,60 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
     if not vm.should_run:
         return "its spec says running: false"
     if vm.running and not _on_silent_node(view, vm, now):
-        return "its guest is paused" if vm.instance and vm.instance.paused else ""
+        return why_guest_not_well(view, vm, now)
     if vm.running:
         return f"{vm.node or 'its server'} is silent: whether the guest still runs cannot be told"
+    if vm.instance is None and why_not_admitted(view, vm):
+        return f"it is not started: {why_not_admitted(view, vm)}"
     action = view.open_action(vm.key)
     step = action.step if action else None
-    return (step.message if step else "") or vm.start_blocked or "it has no running instance"
+    waits = (step.message if step else "") or why_not_restarted(view, vm, now)
+    return waits or vm.start_blocked or why_not_start(view, vm, now) or "it has no running instance"
+
+
+def _admitted(view: PairView, vm: VmView) -> Condition:
+    """What has been admitted stays so until its spec says that it shall not run."""
+    if not vm.should_run:
+        return Condition("Admitted", None, "ShallNotRun", "its spec says running: false")
+    if any(why_no_pair(view)) and not vm.admitted:
+        return Condition("Admitted", None, *why_no_pair(view))
+    return answer("Admitted", "NoRoom", why_not_admitted(view, vm), "either server can hold it beside the others")
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:
-    reason, message = _why_not_protected(view, vm, now)
+    still = standstill(view, vm.key, now)
+    if still is not None:
+        return Condition("Protected", False, still.reason, _unprotected(still))
+    reason, message = _why_at_risk(view, vm, now)
     if reason:
         return Condition("Protected", False, reason, message)
     home = view.node(vm.node)
-    untried = fence_path(home) if home else None
-    if untried and untried.holds is None:
-        return Condition("Protected", None, untried.reason, untried.message)
+    for blocker in blockers(view, home, now) if home else ():
+        if blocker.vm in ("", vm.key):
+            return Condition("Protected", False if blocker.certain else None, blocker.reason, blocker.message)
     return Condition("Protected", True, "AsExpected", "it would survive the loss of its server")
 
 
-def _why_not_protected(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
-    """Reason and sentence; both empty when nothing speaks against it."""
+def _why_at_risk(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
+    """Reason and sentence why it is not even where it could be protected; both empty when it is."""
+    if vm.should_run and why_not_admitted(view, vm):
+        return "NotAdmitted", why_not_admitted(view, vm)
     if not vm.running:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
     if _on_silent_node(view, vm, now):
         return "PrimarySuspect", _why_not_ready(view, vm, now)
-    home, peer = view.node(vm.node), view.peer(vm.node)
-    if home is None or peer is None:
+    if view.peer(vm.node) is None:
         return "NotInPair", f"it runs on {vm.node}, which is not one of two nodes of pair {view.name}"
-    if fence_path(home).holds is False:
-        return "FencePathFailed", fence_path(home).message
-    hindrance = why_not_serve(view, peer, now)
-    if hindrance:
-        return "NoBackup", hindrance
-    full = _why_not_hold_all(view, peer)
-    return ("NoRoom", full) if full else ("", "")
+    return "", ""
+
+
+def _synced(view: PairView, vm: VmView) -> Condition:
+    if vm.storage is None:
+        return Condition("Synced", True, "SharedStorage", "its disks are on storage that both servers reach")
+    reason, message = why_not_synced(view, vm)
+    if reason == "StorageSilent":
+        return Condition("Synced", None, reason, message)
+    return Condition("Synced", not reason, reason or "AsExpected", message or "both servers hold its newest disks")
 
 
 def _migratable(vm: VmView) -> Condition:

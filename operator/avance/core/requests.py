@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.core.intents import REQUESTED
 from avance.core.model import ActionType, ActionView, PairView, VmView
+
+ATTESTATION_LENGTH = 10
+"""Characters that a person has to type, at least, to attest that a server is off."""
+NODE_ACTIONS = (
+    ActionType.FENCE,
+    ActionType.REJOIN,
+    ActionType.REBOOT,
+    ActionType.DECLARE_DOWN,
+    ActionType.FAILBACK,
+    ActionType.SWITCHOVER,
+)
 
 
 def settle(action: ActionView, view: PairView) -> ActionView:
@@ -31,15 +43,41 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
     """Why an action that has not begun makes no sense now, in words that say what to do; empty if it does."""
     if action.steps or action.type is ActionType.CALL_HOME:
         return ""
+    if action.type is ActionType.RESET_MTBF:
+        return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
+    if action.type is ActionType.ATTEST_OFF:
+        return _why_not_attest(action, view)
+    if action.type is ActionType.ACCEPT_REPLACEMENT:
+        node = view.node(action.target)
+        known = node is not None and not node.replaced
+        return f"{action.target} is the server that it was" if known else _why_not_attest(action, view)
     other = view.open_action(action.target)
     if other is not None and other.name != action.name and (other.steps or other.name < action.name):
         return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"
-    if action.type in (ActionType.FENCE, ActionType.REJOIN):
-        return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
+    if action.type in NODE_ACTIONS:
+        return _why_not_for_node(action, view)
     vm = view.vm(action.target)
     if vm is None:
         return f"there is no ProtectedVM {action.target} in pair {view.name}"
     return _why_not_for_vm(action, view, vm)
+
+
+def _why_not_for_node(action: ActionView, view: PairView) -> str:
+    node = view.node(action.target)
+    if node is None:
+        return f"{action.target} is not a node of pair {view.name}"
+    if action.type is ActionType.REJOIN and node.history.declared_down is not None:
+        return f"{node.name} is declared down: a ResetMTBF with the reason in its message lets it rejoin"
+    return ""
+
+
+def _why_not_attest(action: ActionView, view: PairView) -> str:
+    if view.node(action.target) is None:
+        return f"{action.target} is not a node of pair {view.name}"
+    if not action.requested_by:
+        return "nobody stands for it: name yourself in requestedBy"
+    named = action.target in action.message and len(action.message) >= ATTESTATION_LENGTH
+    return "" if named else f"say in the message what you have seen, and name {action.target} in it"
 
 
 def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:
@@ -47,6 +85,8 @@ def _why_not_for_vm(action: ActionView, view: PairView, vm: VmView) -> str:
     present = vm.instance.uid if vm.instance else ""
     if action.instance_uid and action.instance_uid != present:
         return f"the instance {action.instance_uid} of {vm.key} that it is about is gone"
+    if action.type is ActionType.GIVE_UP and action.reason == REQUESTED:
+        return f"only the operator gives a VM up: set running: false in the spec of {vm.key} to stop it"
     if action.type is ActionType.START and lives:
         return f"{vm.key} runs or is starting already: use Restart to restart it"
     if action.type is ActionType.STOP and vm.should_run:

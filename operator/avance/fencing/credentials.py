@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from avance.api.pair import FenceNode
+from avance.api.fence_node import FenceNode
 from avance.fencing.agent import FenceAgent, FencingError
+from avance.fencing.fence_agents import FenceProgram
 from avance.fencing.redfish import RedfishAgent
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, Forbidden, NotFound
 from avance.kube.resources import SECRETS
 
+PARAMETER = re.compile("[a-z][a-z0-9_-]*")
+"""Name of a parameter of a fence agent."""
+
 
 class Credentials(NamedTuple):
-    """Content of a Secret for a BMC: keys `username`, `password`, and optionally `ca.crt`."""
+    """Content of a Secret for a BMC."""
 
-    username: str
-    password: str
+    secrets: dict[str, str]
+    """Every key but `ca.crt`."""
     ca_bundle: str
     version: str
     """The Secret's resourceVersion."""
@@ -46,20 +51,43 @@ class FenceAgents:
         known = self._agents.get(node.name)
         if known and known[0] == origin:
             return known[1]
-        agent = RedfishAgent(
-            node.address,
-            credentials.username,
-            credentials.password,
+        make = self._redfish if node.agent == "redfish" else self._program
+        agent = make(node, credentials, request_timeout)
+        self._agents[node.name] = (origin, agent)
+        if known:
+            await known[1].close()
+        return agent
+
+    def _redfish(self, node: FenceNode, credentials: Credentials, request_timeout: float) -> FenceAgent:
+        for key in ("username", "password"):
+            if not credentials.secrets.get(key):
+                where = f"{self._namespace}/{node.credentials_secret_name}"
+                raise FencingError(f"Secret {where} has no key {key}: add it.")
+        return RedfishAgent(
+            node.address or "",
+            credentials.secrets["username"],
+            credentials.secrets["password"],
             clock=self._clock,
             system_path=node.system_path or "",
             verify_tls=node.verify_tls,
             ca_bundle=credentials.ca_bundle,
             request_timeout=request_timeout,
         )
-        self._agents[node.name] = (origin, agent)
-        if known:
-            await known[1].close()
-        return agent
+
+    def _program(self, node: FenceNode, credentials: Credentials, request_timeout: float) -> FenceAgent:
+        for key, value in credentials.secrets.items():
+            if not PARAMETER.fullmatch(key) or "\n" in value or "\r" in value:
+                where = f"{self._namespace}/{node.credentials_secret_name}"
+                raise FencingError(f"Secret {where}, key {key}: name a parameter of {node.agent}, and write one line.")
+        return FenceProgram(
+            node.agent,
+            node.parameters or {},
+            credentials.secrets,
+            clock=self._clock,
+            system_uuid=node.system_uuid or "",
+            ca_bundle=credentials.ca_bundle,
+            request_timeout=request_timeout,
+        )
 
     async def close(self) -> None:
         """Close every agent."""
@@ -69,7 +97,7 @@ class FenceAgents:
 
 
 async def read_credentials(kube: Kube, namespace: str, name: str) -> Credentials:
-    """Raises FencingError, saying what to do, when the Secret or a key of it is missing or unreadable."""
+    """Raises FencingError, saying what to do, when the Secret is missing or unreadable."""
     where = f"Secret {namespace}/{name}"
     try:
         secret = await kube.get(SECRETS, name, namespace)
@@ -80,18 +108,12 @@ async def read_credentials(kube: Kube, namespace: str, name: str) -> Credentials
     except ApiError as error:
         raise FencingError(f"{where} can't be read now: {error}") from error
     data = secret.get("data") or {}
-    for key in ("username", "password"):
-        if not data.get(key):
-            raise FencingError(f"{where} has no key {key}: add it.")
     try:
-        return Credentials(
-            _text(data["username"]),
-            _text(data["password"]),
-            _text(data.get("ca.crt", "")),
-            secret["metadata"]["resourceVersion"],
-        )
+        values = {key: _text(value) for key, value in data.items()}
     except (binascii.Error, UnicodeDecodeError) as error:
         raise FencingError(f"{where} holds something that is not text ({error}): write it anew.") from error
+    ca_bundle = values.pop("ca.crt", "")
+    return Credentials(values, ca_bundle, secret["metadata"]["resourceVersion"])
 
 
 def _text(value: str) -> str:

@@ -49,4 +49,6 @@ AVANCE_ACTIONS = Resource("avance.dev", "v1alpha1", "avanceactions", False, "Ava
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", True, "VirtualMachine")
 VMIS = Resource("kubevirt.io", "v1", "virtualmachineinstances", True, "VirtualMachineInstance")
+KUBEVIRTS = Resource("kubevirt.io", "v1", "kubevirts", True, "KubeVirt")
+MIGRATION_POLICIES = Resource("migrations.kubevirt.io", "v1alpha1", "migrationpolicies", False, "MigrationPolicy")
 MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", True, "VirtualMachineInstanceMigration")

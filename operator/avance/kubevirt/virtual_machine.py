@@ -20,6 +20,7 @@ from typing import Any
 from avance.api.protected_vm import Network, ProtectedVM
 from avance.kubevirt.disks import data_volume_templates, disk_devices, volumes
 from avance.kubevirt.overlay import merged
+from avance.kubevirt.probes import readiness_probe
 
 Object = dict[str, Any]
 
@@ -42,7 +43,7 @@ def virtual_machine(pvm: ProtectedVM, owner_uid: str, hostnames: Mapping[str, st
             "domain": _domain(pvm),
             "networks": [_network(network) for network in spec.networks],
             "volumes": volumes(pvm),
-            **_probe(pvm),
+            **readiness_probe(pvm.spec.health_checks),
         },
     }
     return {
@@ -134,20 +135,6 @@ def _interface(network: Network) -> Object:
 def _network(network: Network) -> Object:
     source: Object = {"pod": {}} if network.pod else {"multus": {"networkName": network.network_attachment}}
     return {"name": network.name, **source}
-
-
-def _probe(pvm: ProtectedVM) -> Object:
-    ping = pvm.spec.health_checks.guest_agent_ping
-    if not ping.enabled:
-        return {}
-    return {
-        "livenessProbe": {
-            "guestAgentPing": {},
-            "initialDelaySeconds": ping.initial_delay_seconds,
-            "periodSeconds": ping.period_seconds,
-            "failureThreshold": ping.failure_threshold,
-        }
-    }
 
 
 def _sized_by_reference(pvm: ProtectedVM) -> Object:

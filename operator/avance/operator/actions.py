@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from avance.api.action import AvanceAction
+from avance.api.action import NODE_ACTIONS, AvanceAction
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
 from avance.core.progress import Progress
@@ -21,7 +21,7 @@ from avance.operator.store import Store
 
 Object = dict[str, Any]
 
-NODE_TARGETS = frozenset({ActionType.FENCE, ActionType.REJOIN, ActionType.CALL_HOME})
+NODE_TARGETS = frozenset(map(ActionType, NODE_ACTIONS))
 MESSAGE_LIMIT = 1024
 
 
@@ -72,6 +72,7 @@ class ActionLog:
             else None,
             finished_at=status.finished_at.timestamp() if status.finished_at else None,
             result=status.result,
+            requested_by=spec.requested_by or "",
         )
 
 

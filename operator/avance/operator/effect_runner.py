@@ -62,7 +62,8 @@ class EffectRunner:
             return None
         now, wanted = self._clock.now(), tuple(effects)
         if wanted != order.effects:
-            order.effects, order.due_at, order.failures, order.error = wanted, now, 0, ""
+            order.due_at, order.failures, order.error = now, 0, ""
+        order.effects = wanted  # equal effects may be due again later than the ones before
         if now < order.due_at:
             return order.due_at
         order.task = asyncio.create_task(self._run(pair, owner, order))

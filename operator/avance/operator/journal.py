@@ -90,7 +90,7 @@ class Journal:
 
 
 def _still_needed(action: ActionView, actions: tuple[ActionView, ...]) -> bool:
-    """Evidence stands until a later fence of the node replaces it, and an incident's records go together."""
+    """Evidence stands until a later fence replaces it, a VM stays given up, and an incident's records go together."""
     later = (a.created_at > action.created_at for a in actions if a.type is action.type and a.target == action.target)
-    newest_fence = action.type is ActionType.FENCE and not any(later)
-    return newest_fence or any(other.open and other.incident == action.incident for other in actions)
+    newest = action.type in (ActionType.FENCE, ActionType.GIVE_UP) and not any(later)
+    return newest or any(other.open and other.incident == action.incident for other in actions)

@@ -19,14 +19,18 @@ from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
+from avance.operator.migration_settings import MigrationSettingsWatch
 from avance.operator.observe import Observer
 from avance.operator.orphans import tell_orphans
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.patience import patiently
+from avance.operator.policy import policy_of
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
+from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
+from avance.operator.surroundings import SurroundingsWatch
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +61,13 @@ class Leading:
         self._pacing = Pacing()
         readings: dict[NodeKey, PowerReading] = {}
         self._observer = Observer(store, ActionLog(store), readings)
+        self._migrations = MigrationSettingsWatch(
+            kube, store, clock, lambda pair: policy_of(self._observer.pair(pair).spec), lease.guard, self.wake
+        )
+        self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair)
         self._effects = Effects(kube, store, self._observer, self._agents)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
+        self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
 
     def wake(self, pair: str) -> None:
         """Have a pair looked at; one that has no loop yet gets one."""
@@ -79,7 +88,9 @@ class Leading:
         background = [
             asyncio.create_task(self._events.run()),
             asyncio.create_task(resync_for_ever(self._kube, self._store, self.wake)),
+            asyncio.create_task(self._migrations.run()),
         ]
+        self._surroundings.in_charge_since = self._clock.now()
         self._metrics.leading.set(1)
         log.info("leading: epoch %d, %d pairs", self._lease.epoch, len(list(self._store.all(AVANCE_PAIRS))))
         try:
@@ -123,12 +134,15 @@ class Leading:
             journal=journal,
             effects=self._effects,
             power=self._power,
+            storage=self._storage,
             events=self._events,
             metrics=self._metrics,
             clock=self._clock,
             leadership=self._lease,
             pacing=self._pacing,
+            surroundings=self._surroundings,
         )
+        self._migrations.look_soon()
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
 
     async def _close(self, background: list[asyncio.Task[None]]) -> None:
@@ -139,4 +153,5 @@ class Leading:
             with suppress(asyncio.CancelledError, LeadershipLost):
                 await task
         await self._power.close()
+        await self._storage.close()
         await self._agents.close()

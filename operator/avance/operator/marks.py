@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from avance.kube.taints import NodeChange, taints_of, with_taint, without_taint
@@ -13,6 +14,13 @@ CLOSED = "avance.dev/closed"
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 VMS_LABEL = "kubevirt.io/schedulable"
 """Every launcher pod selects on it, so it stops even VMs that tolerate everything; virt-handler sets it to true."""
+
+POWER_AUTHORITY = "avance.dev/power-authority"
+"""Annotation of a Node: `avance` says that no other controller switches its power, whatever marks it carries."""
+REMEDIATION_TAINTS = ("medik8s.io/", "remediation.medik8s.io/")
+SELF_REMEDIATION = "is-reboot-capable.self-node-remediation.medik8s.io"
+EXCLUDED_FROM_REMEDIATION = "remediation.medik8s.io/exclude-from-remediation"
+METAL3_LABEL = "metal3.io/uuid"
 
 BY_AVANCE, BY_OTHERS = "cordoned-by-avance", "cordoned-before"
 """A person's cordon outlives a rejoin."""
@@ -55,3 +63,19 @@ def in_service(node: Object) -> NodeChange:
     tolerates and no launcher pod does, is what keeps the node closed from here on.
     """
     return NodeChange(taints=without_taint(without_taint(taints_of(node), OUT_OF_SERVICE_TAINT), CLOSED))
+
+
+def marks_of_others(node: Object) -> Iterator[str]:
+    """What other controllers that switch servers off and on leave on a Node that they look after.
+
+    Only what stands on the Node is seen. A person who has detached the server there says so by the annotation.
+    """
+    metadata, spec = node["metadata"], node.get("spec", {})
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    yield from (taint["key"] for taint in spec.get("taints") or () if taint["key"].startswith(REMEDIATION_TAINTS))
+    if annotations.get(POWER_AUTHORITY) == "avance":
+        return
+    if METAL3_LABEL in labels or str(spec.get("providerID", "")).startswith("metal3://"):
+        yield "metal3"
+    if SELF_REMEDIATION in annotations and labels.get(EXCLUDED_FROM_REMEDIATION) != "true":
+        yield SELF_REMEDIATION

@@ -21,6 +21,12 @@ class Metrics:
         self.leading = self._gauge("leader", "1 while this operator leads, else 0")
         self._pair = self._gauge("pair_condition", "Condition of a pair: 1 true, 0 false, -1 unknown", "pair", "type")
         self._score = self._gauge("node_health_score", "Health of a node, 0 to 100; 100 is no fault", "pair", "node")
+        self._unproven = self._gauge(
+            "fence_waiting_seconds",
+            "How long a server held to be dead has not been proven off; 0 is none",
+            "pair",
+            "node",
+        )
         self._vm = self._gauge(
             "vm_condition",
             "Condition of a protected VM: 1 true, 0 false, -1 unknown",
@@ -53,6 +59,7 @@ class Metrics:
             series[self._pair, (pair, condition.type)] = _VALUE[condition.holds]
         for node in report.nodes:
             series[self._score, (pair, node.name)] = node.score.value
+            series[self._unproven, (pair, node.name)] = node.unproven_seconds
         for vm in report.vms:
             for condition in vm.conditions:
                 series[self._vm, (pair, *vm.key.split("/"), condition.type)] = _VALUE[condition.holds]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from avance.api.health_checks import HealthChecks
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.pair import AvancePair
 from avance.api.protected_vm import ProtectedVM
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
+from avance.core.history import NOTHING_REMEMBERED
 from avance.core.model import (
     InstanceView,
     MigrationView,
@@ -27,15 +29,19 @@ from avance.core.model import (
 )
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
-from avance.kube.resources import AVANCE_PAIRS, LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
+from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.overlay import holds
+from avance.kubevirt.probes import health_check
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
-from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed
+from avance.operator.disk_status import written_of
+from avance.operator.guests import guest_signs, signs_of
+from avance.operator.history import history_of
+from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
 from avance.operator.parsing import Parsed
-from avance.operator.policy import policy_of
-from avance.operator.store import NODE_LEASES, Store, key_of
+from avance.operator.policy import pause_of, policy_of
+from avance.operator.store import Store, ended_by_kubelet, key_of
 
 Object = dict[str, Any]
 
@@ -43,6 +49,11 @@ LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
 """What a launcher pod requests beside the guest's memory (measured: 1Gi of guest makes 1312Mi)."""
 CPU_PER_CORE_MILLI = 100
 """KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
+
+CONTROL_PLANE_LABELS = tuple(
+    f"node-role.kubernetes.io/{role}={value}" for role in ("control-plane", "master", "etcd") for value in ("", "true")
+)
+"""Distributions disagree on the value, older ones on the name; a node that only runs etcd counts as well."""
 
 
 class Observer:
@@ -78,16 +89,20 @@ class Observer:
         policy = policy_of(pair.spec)
         nodes = self.node_objects(pair)
         vms = tuple(self._vm(obj, nodes) for obj in self._store.members(PROTECTED_VMS, pair.metadata.name))
-        fenceable = {entry.name for entry in pair.spec.fencing.nodes}
         return PairView(
             name=pair.metadata.name,
-            nodes=tuple(self._node(pair.metadata.name, node, policy.health, fenceable) for node in nodes),
+            nodes=tuple(self._node(pair, node, policy.health) for node in nodes),
             vms=vms,
             pods=tuple(pod for vm in vms for pod in self._pods(vm.key)),
             actions=self._actions.of_pair(pair.metadata.name),
             policy=policy,
             rivals=tuple(sorted({rival for node in nodes for rival in self._pairs_of(node)} - {pair.metadata.name})),
+            control_plane=self._control_plane(),
         )
+
+    def _control_plane(self) -> tuple[str, ...]:
+        labelled = (self._store.members(NODES, label) for label in CONTROL_PLANE_LABELS)
+        return tuple(sorted({node["metadata"]["name"] for nodes in labelled for node in nodes}))
 
     def _pairs_of(self, node: Object) -> Iterator[str]:
         """Pairs whose selectors match a node."""
@@ -97,14 +112,14 @@ class Observer:
                 if pair["spec"]["nodeSelector"].items() <= labels:
                     yield pair["metadata"]["name"]
 
-    def _node(self, pair: str, node: Object, health: HealthPolicy, fenceable: set[str]) -> NodeView:
+    def _node(self, pair: AvancePair, node: Object, health: HealthPolicy) -> NodeView:
         name, spec, status = node["metadata"]["name"], node.get("spec", {}), node.get("status", {})
         labels, info = node["metadata"].get("labels") or {}, status.get("nodeInfo", {})
         taints = {taint["key"] for taint in spec.get("taints") or ()}
         conditions = {condition.type: condition for condition in self._conditions(node)}
-        lease = self._store.get(LEASES, name, NODE_LEASES)
         allocatable = status.get("allocatable", {})
         peer = conditions.get(PEER_UNREACHABLE)
+        known = next((entry for entry in pair.status.nodes if entry.name == name), None)
         return NodeView(
             name=name,
             uid=node["metadata"]["uid"],
@@ -112,7 +127,7 @@ class Observer:
             heard_at=self._store.heard_at(node),
             heard=self._store.heard_at(node) > self._store.started_at,
             heard_since=self._store.heard_since(node),
-            heartbeat=str(lease["spec"].get("renewTime", "")) if lease else "",
+            heartbeat=self._store.heartbeat(node),
             boot_id=info.get("bootID", ""),
             system_uuid=info.get("systemUUID", ""),
             faults=active_faults(name, conditions.values(), health),
@@ -123,8 +138,12 @@ class Observer:
             out_of_service=OUT_OF_SERVICE_TAINT in taints,
             accepts_vms=labels.get(VMS_LABEL) == "true",
             allocatable=Resources(milli_cpu_of(allocatable.get("cpu", "0")), bytes_of(allocatable.get("memory", "0"))),
-            power=self._power.get((pair, name)),
-            fence_agent=name in fenceable,
+            power=self._power.get((pair.metadata.name, name)),
+            fence_agent=any(entry.name == name for entry in pair.spec.fencing.nodes),
+            history=history_of(known) if known else NOTHING_REMEMBERED,
+            bmc_lied=bool(known and known.fence and known.fence.path and known.fence.path.lied_at),
+            shutting_down=_shuts_down(conditions.get("Ready")),
+            other_authorities=tuple(marks_of_others(node)),
         )
 
     def _conditions(self, node: Object) -> Iterator[NodeCondition]:
@@ -154,25 +173,48 @@ class Observer:
             exists=machine is not None,
             prefers=prefers,
             up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers)),
-            instance=self._instance(self._store.get(VMIS, name, namespace)),
+            instance=self._instance(self._store.get(VMIS, name, namespace), pvm.spec.health_checks),
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
+            written=written_of(pvm.status),
             moved_at=last.time.timestamp() if last and last.to == pvm.status.primary else None,
+            admitted=any(each.type == "Admitted" and each.status == "True" for each in pvm.status.conditions),
+            pause=pause_of(pvm.spec.pause),
             start_blocked=_start_blocked(machine),
+            health_check=health_check(pvm.spec.health_checks),
+            answered=pvm.status.guest_answered or "",
+            depends_on=pvm.spec.depends_on,
+            generation=obj["metadata"].get("generation", 0),
+            seen_at=self._store.first_seen(PROTECTED_VMS, obj, "uid"),
         )
 
     def _needs(self, pvm: ProtectedVM) -> Resources:
-        """What its launcher pod requests; from the pod when there is one, because an instance type hides the size."""
+        """What its launcher pod requests, or will after its next start if its spec asks for more by now.
+
+        From the pod when there is one, because an instance type hides the size.
+        """
+        guest = _guest_size(pvm.spec.cores, pvm.spec.memory)
         for pod in self._store.members(PODS, f"{pvm.metadata.namespace}/{pvm.metadata.name}"):
             requests = [container.get("resources", {}).get("requests", {}) for container in pod["spec"]["containers"]]
             if any("memory" in request for request in requests):
                 memory = sum(bytes_of(request.get("memory", "0")) for request in requests)
-                return Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
-        guest = Resources((pvm.spec.cores or 0) * CPU_PER_CORE_MILLI, bytes_of(pvm.spec.memory or "0"))
+                has = Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
+                return has + guest.beyond(self._present_size(pvm, guest))
         return guest + LAUNCHER_OVERHEAD
 
-    def _instance(self, vmi: Object | None) -> InstanceView | None:
+    def _present_size(self, pvm: ProtectedVM, otherwise: Resources) -> Resources:
+        """The size of the guest that runs; `otherwise` as far as its instance does not say."""
+        vmi = self._store.get(VMIS, pvm.metadata.name, pvm.metadata.namespace or "")
+        domain = (vmi or {}).get("spec", {}).get("domain", {})
+        cores, memory = domain.get("cpu", {}).get("cores"), domain.get("memory", {}).get("guest")
+        present = _guest_size(cores, memory)
+        return Resources(
+            present.cpu_milli if cores else otherwise.cpu_milli,
+            present.memory_bytes if memory else otherwise.memory_bytes,
+        )
+
+    def _instance(self, vmi: Object | None, checks: HealthChecks) -> InstanceView | None:
         if vmi is None:
             return None
         status = vmi.get("status", {})
@@ -190,6 +232,11 @@ class Observer:
             not_migratable_because=movable.get("message", "") or movable.get("reason", ""),
             evacuate_from=status.get("evacuationNodeName", ""),
             paused=conditions.get("Paused", {}).get("status") == "True",
+            signs=guest_signs(
+                vmi,
+                {sign: self._store.first_seen(VMIS, vmi, sign) for sign, _ in signs_of(vmi)},
+                health_check(checks),
+            ),
         )
 
     def _pods(self, vm: str) -> Iterator[PodView]:
@@ -205,7 +252,12 @@ class Observer:
                 node=pod["spec"].get("nodeName", ""),
                 phase=status.get("phase", ""),
                 unschedulable=_unschedulable(status),
+                ended_by_kubelet=ended_by_kubelet(pod),
             )
+
+
+def _guest_size(cores: int | None, memory: str | None) -> Resources:
+    return Resources((cores or 0) * CPU_PER_CORE_MILLI, bytes_of(memory or "0"))
 
 
 def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) -> Object:
@@ -217,6 +269,11 @@ def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) ->
 def hostname_of(node: Object) -> str:
     """The value of a node's hostname label, which need not be its name."""
     return str((node["metadata"].get("labels") or {}).get(HOSTNAME_LABEL, node["metadata"]["name"]))
+
+
+def _shuts_down(ready: NodeCondition | None) -> bool:
+    """The kubelet's own words while it shuts its node down in order; the node controller overwrites them later."""
+    return ready is not None and ready.status == "False" and "node is shutting down" in ready.message
 
 
 def _prefers(machine: Object | None) -> str:

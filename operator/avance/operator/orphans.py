@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from avance.core.report import Condition
+from avance.core.condition import Condition
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, Resource

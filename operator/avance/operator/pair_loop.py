@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from avance.api.pair import AvancePair
 from avance.core.effects import ApplyVm, Effect
 from avance.core.intents import Intent
-from avance.core.model import ActionView, PairView
+from avance.core.model import ActionType, ActionView, PairView
 from avance.core.plan import Plan, plan
-from avance.core.policy import Mode
 from avance.core.progress import Progress
+from avance.core.remember import remember
 from avance.core.report import PairReport, report
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError
+from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
 from avance.operator.clock import Clock
@@ -33,7 +33,9 @@ from avance.operator.observe import Observer
 from avance.operator.pacing import Pacing
 from avance.operator.power import PowerWatch
 from avance.operator.status_writer import StatusWriter
+from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
+from avance.operator.surroundings import SurroundingsWatch
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -67,11 +69,13 @@ class PairLoop:
         journal: Journal,
         effects: Effects,
         power: PowerWatch,
+        storage: StorageWatch,
         events: EventPoster,
         metrics: Metrics,
         clock: Clock,
         leadership: Leadership,
         pacing: Pacing,
+        surroundings: SurroundingsWatch,
     ) -> None:
         self._name = name
         self._store = store
@@ -79,11 +83,13 @@ class PairLoop:
         self._journal = journal
         self._effects = effects
         self._power = power
+        self._storage = storage
         self._events = events
         self._metrics = metrics
         self._clock = clock
         self._leadership = leadership
         self._pacing = pacing
+        self._surroundings = surroundings
         self._changed = asyncio.Event()
         self._status = StatusWriter(kube, store, events)
         self._runner = EffectRunner(self._perform, clock, metrics, self._count_failure, self.wake)
@@ -101,6 +107,7 @@ class PairLoop:
         finally:
             await self._runner.close()
             self._metrics.forget(self._name)
+            self._surroundings.forget(self._name)
 
     async def _wait(self, look_at: float) -> None:
         try:
@@ -116,13 +123,17 @@ class PairLoop:
         """
         try:
             async with self._leadership.guard():
-                return await self._pass(pair)
+                look_at = await self._pass(pair)
+            self._surroundings.write_answered(self._name)
+            return look_at
         except LeadershipLost:
             raise
         except ValidationError as error:
             log.error("pair %s or one of its VMs does not fit this release's schema: %s", self._name, error)
         except ApiError as error:
             log.warning("pair %s: the API server did not let the pass finish: %s", self._name, error)
+            if isinstance(error, Unavailable):
+                self._surroundings.write_failed(self._name)
         except Exception:
             log.exception("pair %s: the pass failed for a reason nobody foresaw", self._name)
         self._metrics.failed_passes.labels(self._name).inc()
@@ -134,17 +145,19 @@ class PairLoop:
             # What changed while this pair waited for its turn is part of this look.
             obj = self._store.get(AVANCE_PAIRS, self._name) or obj
             pair = self._observer.pair(obj)
-            view, now = self._observer.view(pair), self._clock.now()
+            now = self._clock.now()
+            seen = self._storage.around(pair, self._observer.view(pair))
+            view = self._surroundings.around(obj, remember(seen, now), now)
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
+        deadlines.append(self._storage.keep_fresh(pair, view))
         failures: list[BaseException] = []
-        if view.policy.mode is Mode.AUTOMATIC:
-            recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
-            deadlines += await self._carry_out(pair, view, decided, failures)
-            if any(recorded) and not failures:
-                # Acted on first: the next look, which is due at once, tells of it.
-                return now
+        recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
+        deadlines += await self._carry_out(pair, view, decided, failures)
+        if any(recorded) and not failures:
+            # Acted on first: the next look, which is due at once, tells of it.
+            return now
         await self._tell(obj, view, now, decided)
         if failures:
             raise failures[0]
@@ -167,7 +180,8 @@ class PairLoop:
             return False
         self.wake()
         for resource, regarding in self._regarding(obj, intent.target):
-            self._events.tell(resource, regarding, intent.reason, f"{intent.type} {intent.target}: {intent.message}")
+            told = f"{intent.type} {intent.target}: {intent.message}"
+            self._events.tell(resource, regarding, intent.reason, told, warning=intent.type is ActionType.GIVE_UP)
         return True
 
     async def _advance(self, pair: AvancePair, action: ActionView, progress: Progress) -> float | None:

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from avance.api.pair import AvancePair, FenceNode
+from avance.api.fence_node import FenceNode
+from avance.api.pair import AvancePair
 from avance.core.power import PowerReading
 from avance.fencing.agent import FencingError
 from avance.operator.clock import Clock

@@ -5,37 +5,48 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from avance.core.condition import Condition
 from avance.core.faults import Fault
 from avance.core.liveness import standing_evidence
 from avance.core.model import FenceEvidence, NodeView, PairView
-from avance.core.report import Condition, Failover, NodeReport, PairReport, VmReport
+from avance.core.report import Failover, NodeReport, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
+from avance.operator.disk_status import written_object
+from avance.operator.history import history_status
 
 Object = dict[str, Any]
 
 NODES_SHOWN, VMS_SHOWN, FAULTS_SHOWN, TEXT_LIMIT, SCORES_LIMIT = 8, 128, 64, 253, 600
+WOULD_SHOWN = 16
+REMEMBERED = ("name", "components", "declaredDown", "mtbfLiftedAt", "expectedSystemUUID", "identifiedAt")
+"""What outlives the Node object in its entry."""
 """A selector that matches fifty nodes, and a detector that talks too much, must not make the status unwritable."""
 
 _WORD = {True: "True", False: "False", None: "Unknown"}
 
 
-def pair_status(previous: Object, generation: int, view: PairView, report: PairReport, now: float) -> Object:
-    """The status of an AvancePair; what is unchanged keeps its times."""
+def pair_status(
+    previous: Object, generation: int, view: PairView, report: PairReport, now: float, would: tuple[str, ...] = ()
+) -> Object:
+    """The status of an AvancePair; what is unchanged keeps its times. `would`: what is not done for a pause or mode."""
     status: Object = {
         "observedGeneration": generation,
         "conditions": conditions(previous, generation, report.conditions, now),
         "primary": report.primary,
         "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes[:NODES_SHOWN])[:SCORES_LIMIT],
         "vmCount": f"{len(report.vms)}/{view.policy.limits.max_vms}",
-        "nodes": [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]],
+        "nodes": _nodes(previous, view, report, now),
         "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
+        "wouldDo": [sentence[:MESSAGE_LIMIT] for sentence in would[:WOULD_SHOWN]] or None,
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
 
 
-def vm_status(previous: Object, generation: int, report: VmReport, now: float) -> Object:
+def vm_status(
+    previous: Object, generation: int, report: VmReport, now: float, disks: list[Object] | None = None
+) -> Object:
     """The status of a ProtectedVM. Downtime is added up when an outage ends."""
     status: Object = {
         "observedGeneration": generation,
@@ -44,6 +55,9 @@ def vm_status(previous: Object, generation: int, report: VmReport, now: float) -
         "primary": report.primary,
         "backup": report.backup,
         "lastFailover": _last_failover(previous, report.last_failover),
+        "lastWritten": written_object(report.written),
+        "disks": disks,
+        "guestAnswered": report.answered or previous.get("guestAnswered"),
         **_outage(previous, report, now),
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
@@ -68,6 +82,18 @@ def _condition(known: Object, generation: int, condition: Condition, now: float)
     }
 
 
+def _nodes(previous: Object, view: PairView, report: PairReport, now: float) -> list[Object]:
+    """The nodes that there are, and what is remembered of one that is away for a while: it may come back as another."""
+    shown = [_node(previous, view, node, now) for node in report.nodes[:NODES_SHOWN]]
+    here = {node.name for node in report.nodes}
+    away = [
+        {"state": "Absent"} | {field: entry[field] for field in REMEMBERED if field in entry}
+        for entry in previous.get("nodes") or ()
+        if entry["name"] not in here and "expectedSystemUUID" in entry
+    ]
+    return shown + away[: NODES_SHOWN - len(shown)]
+
+
 def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> Object:
     node = view.node(report.name)
     known: Object = next((entry for entry in previous.get("nodes") or () if entry["name"] == report.name), {})
@@ -83,7 +109,7 @@ def _node(previous: Object, view: PairView, report: NodeReport, now: float) -> O
         described["bootID"] = node.boot_id
     if node and node.system_uuid:
         described["systemUUID"] = node.system_uuid
-    return described
+    return described | (history_status(node.history, view.policy.mtbf) if node else {})
 
 
 def _fence(
@@ -99,6 +125,8 @@ def _fence(
         path["checkedAt"] = to_api(checked_at) if stale else before["checkedAt"]
     elif checked_at is not None:
         path["checkedAt"] = to_api(checked_at)
+    if report.bmc_lied:
+        path["liedAt"] = before.get("liedAt") or to_api(now)
     return {"path": path} | ({"evidence": evidence_object(evidence)} if evidence else {})
 
 

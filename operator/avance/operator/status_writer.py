@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 from avance.core.model import PairView
 from avance.core.plan import Plan
-from avance.core.policy import Mode
-from avance.core.report import Condition, PairReport, VmReport
+from avance.core.report import PairReport, VmReport
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS, Resource
+from avance.operator.disk_status import disks_object
 from avance.operator.events import EventPoster
 from avance.operator.status import pair_status, vm_status
 from avance.operator.store import Store
 
 Object = dict[str, Any]
+
+BAD_WHEN_TRUE = ("Paused",)
+"""Conditions that warn when they hold; all others answer a question to which Yes is good."""
 
 
 class StatusWriter:
@@ -30,17 +32,19 @@ class StatusWriter:
 
     async def write(self, pair: Object, view: PairView, told: PairReport, decided: Plan, now: float) -> None:
         """Bring every status up to date; raises ApiError when one cannot be written."""
-        await asyncio.gather(*(self._write_vm(vm, now) for vm in told.vms))
+        await asyncio.gather(*(self._write_vm(vm, view, now) for vm in told.vms))
         known, generation = pair.get("status") or {}, pair["metadata"]["generation"]
-        if view.policy.mode is Mode.OBSERVE:
-            told = _observing(told, decided)
-        await self._write(AVANCE_PAIRS, pair, pair_status(known, generation, view, told, now))
+        status = pair_status(known, generation, view, told, now, decided.would)
+        await self._write(AVANCE_PAIRS, pair, status)
+        self._tell_what_it_would_do(pair, known, status)
 
-    async def _write_vm(self, vm: VmReport, now: float) -> None:
+    async def _write_vm(self, vm: VmReport, view: PairView, now: float) -> None:
         namespace, name = vm.key.split("/")
         obj = self._store.get(PROTECTED_VMS, name, namespace)
         if obj is not None:
-            status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now)
+            seen = view.vm(vm.key)
+            disks = disks_object(seen.storage if seen else None, tuple(node.name for node in view.nodes))
+            status = vm_status(obj.get("status") or {}, obj["metadata"]["generation"], vm, now, disks)
             await self._write(PROTECTED_VMS, obj, status)
 
     async def _write(self, resource: Resource, obj: Object, status: Object) -> None:
@@ -60,18 +64,16 @@ class StatusWriter:
         self._store.put(resource, written)
         self._tell_turns(resource, obj, known, status)
 
+    def _tell_what_it_would_do(self, pair: Object, known: Object, status: Object) -> None:
+        for sentence in status.get("wouldDo", ()):
+            if sentence not in known.get("wouldDo", ()):
+                self._events.tell(AVANCE_PAIRS, pair, "WouldDo", sentence)
+
     def _tell_turns(self, resource: Resource, obj: Object, known: Object, status: Object) -> None:
         before = {condition["type"]: condition["status"] for condition in known.get("conditions") or ()}
         for condition in status["conditions"]:
             turned = before.get(condition["type"]) not in (None, condition["status"])
             if turned and condition["status"] != "Unknown":
-                bad = condition["status"] == "False"
-                word = f"Not{condition['type']}" if bad else condition["type"]
+                word = condition["type"] if condition["status"] == "True" else f"Not{condition['type']}"
+                bad = condition["status"] == ("True" if condition["type"] in BAD_WHEN_TRUE else "False")
                 self._events.tell(resource, obj, word, condition["message"], warning=bad)
-
-
-def _observing(told: PairReport, decided: Plan) -> PairReport:
-    """In mode Observe the pair says what would be done."""
-    would = "; ".join(f"{intent.type} {intent.target}: {intent.message}" for intent in decided.intents)
-    message = f"mode is Observe, nothing is done; now it would: {would or 'do nothing'}"
-    return replace(told, conditions=(*told.conditions, Condition("Observing", True, "ModeObserve", message)))

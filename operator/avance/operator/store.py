@@ -25,6 +25,7 @@ from avance.kube.resources import (
     Resource,
 )
 from avance.operator.clock import Clock
+from avance.operator.guests import signs_of
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -45,9 +46,13 @@ WATCHED: tuple[Resource, ...] = (
 NODE_LEASES = "kube-node-lease"
 """Namespace of the Leases that kubelets renew."""
 
+REPORTED = "reported"
+"""Sign of a Node: the newest of the times that its kubelet, its detectors and its virt-handler have written into it."""
+VIRT_HANDLER_HEARTBEAT = "kubevirt.io/heartbeat"
+
 REMEMBERED_DELETIONS = 10_000
 
-_SIGNS_OF_LIFE = frozenset({"renewTime", "bootID"})
+_SIGNS_OF_LIFE = frozenset({"renewTime", "bootID", REPORTED})
 
 LAUNCHER_VM_LABELS = ("vm.kubevirt.io/name", "kubevirt.io/domain")
 """Labels of a launcher pod that name its VM; the second is what older KubeVirts set."""
@@ -77,6 +82,10 @@ class Store:
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """One object, or None."""
         return self._objects[resource].get((namespace, name))
+
+    def count(self, resource: Resource) -> int:
+        """How many objects of a kind there are."""
+        return len(self._objects[resource])
 
     def all(self, resource: Resource) -> Iterable[Object]:
         """Every object of a kind."""
@@ -146,10 +155,15 @@ class Store:
         return self._first_seen.get((resource, key_of(obj)), {}).get(sign, ("", self.started_at))[1]
 
     def heard_at(self, node: Object) -> float:
-        """When a node last gave a sign of life: its Lease renewed, or another boot reported."""
+        """When a node last gave a sign of life: its Lease renewed, its state reported, another boot."""
         lease = self.get(LEASES, node["metadata"]["name"], NODE_LEASES)
         renewed_at = self.first_seen(LEASES, lease, "renewTime") if lease else self.started_at
-        return max(renewed_at, self.first_seen(NODES, node, "bootID"))
+        return max(renewed_at, self.first_seen(NODES, node, REPORTED), self.first_seen(NODES, node, "bootID"))
+
+    def heartbeat(self, node: Object) -> str:
+        """The name of a node's last sign of life, in the words of those who gave it; another one after the next."""
+        lease = self.get(LEASES, node["metadata"]["name"], NODE_LEASES)
+        return f"{lease['spec'].get('renewTime', '') if lease else ''} {_reported(node)}".strip()
 
     def heard_since(self, node: Object) -> float:
         """Since when a node has been in contact without a break, and in its present life."""
@@ -220,6 +234,12 @@ def _has_ended(pod: Object) -> bool:
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
+def ended_by_kubelet(pod: Object) -> bool:
+    """It has ended, and its kubelet says so of each of its containers: the phase alone others can set as well."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return _has_ended(pod) and bool(statuses) and all("terminated" in each.get("state", {}) for each in statuses)
+
+
 def _instance_of(pod: Object) -> str:
     return str((pod["metadata"].get("labels") or {}).get("kubevirt.io/created-by", ""))
 
@@ -250,8 +270,17 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
         yield "renewTime", str(obj["spec"].get("renewTime", ""))
     elif resource is NODES:
         yield "bootID", str(obj.get("status", {}).get("nodeInfo", {}).get("bootID", ""))
+        yield REPORTED, _reported(obj)
         for condition in obj.get("status", {}).get("conditions") or ():
             yield condition["type"], f"{condition['status']} {condition.get('lastTransitionTime', '')}"
     elif resource is VMIS:
-        status = obj.get("status", {})
-        yield "phase", f"{status.get('phase', '')}"
+        yield from signs_of(obj)
+    elif resource is PROTECTED_VMS:
+        yield "uid", obj["metadata"]["uid"]
+
+
+def _reported(node: Object) -> str:
+    """What only somebody on the node itself moves forward: the node controller keeps these times as they are."""
+    conditions = node.get("status", {}).get("conditions") or ()
+    status = max((str(condition.get("lastHeartbeatTime") or "") for condition in conditions), default="")
+    return f"{status} {(node['metadata'].get('annotations') or {}).get(VIRT_HANDLER_HEARTBEAT, '')}".strip()

@@ -6,6 +6,7 @@ It proves rules, not timing: a tick is a quarter of a second, and the durations 
 knows the core and nothing else of the product.
 """
 
+from avance.simulator import pair_events as pair_events  # its sentences are events too
 from avance.simulator.cli import simulate
 
 __all__ = ["simulate"]

@@ -17,9 +17,9 @@ def simulate(paths: Iterable[str | Path], json: bool = False) -> int:
     Returns 0 when all went as expected, 1 when an expectation or invariant did not hold, 2 when a file is no scenario.
     """
     status = 0
-    for path in paths:
+    for path in _files(paths):
         try:
-            result = run(load(Path(path)))
+            result = run(load(path))
         except (OSError, ScenarioError, ValueError) as error:
             sys.stderr.write(f"{error}\n")
             status = 2
@@ -27,6 +27,12 @@ def simulate(paths: Iterable[str | Path], json: bool = False) -> int:
         sys.stdout.write(as_json(result) if json else as_text(result))
         status = status or int(bool(result.failures))
     return status
+
+
+def _files(paths: Iterable[str | Path]) -> list[Path]:
+    """The files themselves; of a directory all that end in .yaml, by name."""
+    named = [Path(path) for path in paths]
+    return [file for path in named for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
 
 
 def as_text(result: Result) -> str:

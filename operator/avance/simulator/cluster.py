@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.model import Resources
 from avance.simulator.objects import Api, Condition, NodeObject, Pod
@@ -13,6 +15,9 @@ GRACE_SECONDS = 50.0
 EVICTION_SECONDS = 300.0
 """After this time on an unreachable node a pod is marked for deletion."""
 POD_GC_SECONDS = 20.0
+DETECTOR_START_SECONDS = 2.0
+NO_NODE_SECONDS = 60.0
+"""After this time the pods of a Node that was deleted are deleted too."""
 LABEL_SECONDS = 60.0
 """virt-handler's heartbeat writes its label this often."""
 
@@ -24,16 +29,29 @@ class Cluster:
         self._labelled_at: dict[str, float] = {}
         self._connected: dict[str, bool] = {}
         self._reported: dict[str, dict[str, str]] = {}
+        self._detect_from: dict[str, float] = {}
 
     def tick(self, now: float) -> None:
         for server in self.world.servers.values():
             self._kubelet(server, now)
             self._virt_handler_label(server, now)
-            if server.reports:
+            if server.reports and now >= self._detect_from.get(server.name, 0.0):
                 self._detectors(server, now)
         for node in list(self.api.nodes.values()):
             self._node_lifecycle(node, now)
+            self._collect_garbage(node, now)
         self._schedule(now)
+
+    def restart_detectors(self, node: str) -> None:
+        """They begin with the report that all is well, and look for themselves a moment later."""
+        conditions = self.api.nodes[node].conditions
+        well = {
+            type_: replace(condition, status="False") if type_ == PEER_UNREACHABLE else condition
+            for type_, condition in conditions.items()
+        }
+        self.api.change(self.api.nodes, node, conditions=well)
+        self._reported.pop(node, None)
+        self._detect_from[node] = self.world.now + DETECTOR_START_SECONDS
 
     def _kubelet(self, server: Server, now: float) -> None:
         was = self._connected.get(server.name, True)
@@ -45,7 +63,8 @@ class Cluster:
             server.reachable_since = now
         if not was or now - node.renewed_at >= RENEW_SECONDS:
             self.api.change(self.api.nodes, server.name, renewed_at=now, ready="True", unready_since=None,
-                            boot_id=server.boot_id)  # fmt: skip
+                            shutting_down=False, boot_id=server.boot_id, system_uuid=server.system_uuid,
+                            heartbeat=now + server.clock_ahead)  # fmt: skip
 
     def _virt_handler_label(self, server: Server, now: float) -> None:
         """At its start and every minute it says that the node takes VMs, whoever has said otherwise."""
@@ -68,7 +87,7 @@ class Cluster:
         for type_ in {*problems, *known}:
             status, message = ("True", problems[type_]) if type_ in problems else ("False", "")
             before = known.get(type_)
-            since = before.since if before is not None and before.status == status else now
+            since = before.since if before is not None and before.status == status else now + server.clock_ahead
             conditions[type_] = Condition(status, since, message)
         self.api.change(self.api.nodes, server.name, conditions=conditions)
 
@@ -86,8 +105,9 @@ class Cluster:
         return {condition: "; ".join(parts) for condition, parts in messages.items()}
 
     def _node_lifecycle(self, node: NodeObject, now: float) -> None:
-        if node.ready == "True" and now - node.renewed_at > GRACE_SECONDS:
-            node = self.api.change(self.api.nodes, node.name, ready="Unknown", unready_since=now)
+        if node.ready != "Unknown" and now - node.renewed_at > GRACE_SECONDS:
+            since = node.unready_since or now
+            node = self.api.change(self.api.nodes, node.name, ready="Unknown", unready_since=since, shutting_down=False)
         evicted = node.unready_since is not None and now - node.unready_since > EVICTION_SECONDS
         for pod in list(self.api.pods.values()):
             if pod.node != node.name:
@@ -95,6 +115,12 @@ class Cluster:
             if pod.deleted_at is None and (evicted or node.out_of_service):
                 self.api.change(self.api.pods, pod.uid, deleted_at=now)
             elif node.out_of_service and node.ready != "True" and now - (pod.deleted_at or now) > POD_GC_SECONDS:
+                self.delete_pod(pod)
+
+    def _collect_garbage(self, node: NodeObject, now: float) -> None:
+        """Pods of a node that is not in the API go after a while; its kubelet then ends what they ran."""
+        if node.deleted_at is not None and now - node.deleted_at > NO_NODE_SECONDS:
+            for pod in [pod for pod in self.api.pods.values() if pod.node == node.name]:
                 self.delete_pod(pod)
 
     def delete_pod(self, pod: Pod) -> None:
@@ -116,6 +142,7 @@ class Cluster:
         taken = {other.node for other in self.api.pods_of(pod.vm) if other.uid != pod.uid and not other.final}
         return (
             node.ready == "True"
+            and node.deleted_at is None
             and node.vms_label
             and not (node.cordoned or node.closed or node.out_of_service)
             and (not pod.only_node or (pod.only_node == node.name and node.name not in taken))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentKind
 from avance.core.model import ActionType
+from avance.core.policy import Mode, Pause
 from avance.simulator.live_migration import Trouble
-from avance.simulator.operator import Killed
-from avance.simulator.sentences import Language
-from avance.simulator.simulation import Simulation
+from avance.simulator.sentences import Language, memory, seconds
+from avance.simulator.simulation import EPOCH, Simulation
 from avance.simulator.world import BmcMode, State
 
 EVENTS: Language[Callable[..., None]] = Language("event")
@@ -45,6 +46,27 @@ def fail_part(sim: Simulation, part: str, node: str, component: str = "") -> Non
 @EVENTS.says(f"{_PART}(?: (?P<component>\\S+))? of {{node}} is repaired", words="PART [COMPONENT] of NODE is repaired")
 def repair_part(sim: Simulation, part: str, node: str, component: str = "") -> None:
     sim.world.servers[node].broken.pop((PARTS[part], component), None)
+
+
+@EVENTS.says(
+    f"{_PART}(?: (?P<component>\\S+))? of {{node}} fails until it reboots",
+    words="PART [COMPONENT] of NODE fails until it reboots",
+)
+def fail_part_until_boot(sim: Simulation, part: str, node: str, component: str = "") -> None:
+    fail_part(sim, part, node, component)
+    sim.world.servers[node].cured_by_boot.append(lambda: repair_part(sim, part, node, component))
+
+
+@EVENTS.says("the detectors of {node} (?P<how>hang|report again)")
+def detectors(sim: Simulation, node: str, how: str) -> None:
+    sim.world.servers[node].detectors_hang = how == "hang"
+
+
+@EVENTS.says("the detector of {node} (?P<how>goes deaf|hears again)")
+def deaf(sim: Simulation, node: str, how: str) -> None:
+    sim.world.servers[node].deaf = how == "goes deaf"
+    if how == "hears again":
+        sim.cluster.restart_detectors(node)
 
 
 # ── servers ──
@@ -93,6 +115,18 @@ def public_network(sim: Simulation, node: str, back: str = "") -> None:
     sim.world.servers[node].public_link = bool(back)
 
 
+@EVENTS.says("{node} loses its public network until it reboots")
+def public_network_until_boot(sim: Simulation, node: str) -> None:
+    public_network(sim, node)
+    sim.world.servers[node].cured_by_boot.append(lambda: public_network(sim, node, "again"))
+
+
+@EVENTS.says("the private link is cut until {node} reboots")
+def private_link_until_boot(sim: Simulation, node: str) -> None:
+    private_link(sim, "cut")
+    sim.world.servers[node].cured_by_boot.append(lambda: private_link(sim, "back"))
+
+
 @EVENTS.says("{node} loses the API", "{node} reaches the API (?P<back>again)")
 def api_link(sim: Simulation, node: str, back: str = "") -> None:
     sim.world.servers[node].api_link = bool(back)
@@ -123,22 +157,6 @@ def bmc(sim: Simulation, node: str, mode: str) -> None:
 # ── VMs ──
 
 
-@EVENTS.says("the guest of {vm} (?P<how>crashes|shuts itself down)")
-def end_guest(sim: Simulation, vm: str, how: str) -> None:
-    for guest in sim.world.guests_of(vm):
-        sim.world.end_guest(guest, "crash" if how == "crashes" else "shutdown")
-
-
-@EVENTS.says("from now on the guest of {vm} crashes while it boots")
-def refuse_to_boot(sim: Simulation, vm: str) -> None:
-    sim.kubevirt.refuse_to_boot(vm)
-
-
-@EVENTS.says("from now on the guest of {vm} boots normally")
-def boot_normally(sim: Simulation, vm: str) -> None:
-    sim.kubevirt.boot_again(vm)
-
-
 @EVENTS.says("from now on migrations of {vm} (?P<how>fail|stall|succeed)")
 def migration_trouble(sim: Simulation, vm: str, how: str) -> None:
     sim.kubevirt.migrations.trouble.pop(vm, None)
@@ -155,9 +173,56 @@ def not_migratable(sim: Simulation, vm: str) -> None:
 # ── people ──
 
 
+@EVENTS.says("the pair is paused until {time}", "{vm} is paused until {time}")
+def pause(sim: Simulation, time: str, vm: str = "") -> None:
+    order = Pause(EPOCH + seconds(time), "as the scenario has it")
+    if vm:
+        sim.api.change(sim.api.vms, vm, pause=order)
+    else:
+        sim.api.edit_pair(replace(sim.api.policy, pause=order))
+
+
+@EVENTS.says("somebody ends the pause", "somebody ends the pause of {vm}")
+def end_pause(sim: Simulation, vm: str = "") -> None:
+    if vm:
+        sim.api.change(sim.api.vms, vm, pause=None)
+    else:
+        sim.api.edit_pair(replace(sim.api.policy, pause=None))
+
+
+@EVENTS.says("somebody sets the mode to (?P<mode>Automatic|Observe)")
+def set_mode(sim: Simulation, mode: str) -> None:
+    sim.api.edit_pair(replace(sim.api.policy, mode=Mode(mode)))
+
+
 @EVENTS.says("somebody says that {vm} shall run", "somebody says that {vm} shall (?P<off>not) run")
 def set_running(sim: Simulation, vm: str, off: str = "") -> None:
-    sim.api.change(sim.api.vms, vm, should_run=not off)
+    edit_spec(sim, vm, should_run=not off)
+
+
+@EVENTS.says("somebody edits the spec of {vm}")
+def edit_spec(sim: Simulation, vm: str, **fields: object) -> None:
+    """Some field of it, whichever."""
+    if vm in sim.api.vms:
+        sim.api.change(sim.api.vms, vm, generation=sim.api.vms[vm].generation + 1, **fields)
+
+
+@EVENTS.says("somebody deletes {vm}")
+def delete_vm(sim: Simulation, vm: str) -> None:
+    sim.kubevirt.delete(vm, sim.now)
+
+
+@EVENTS.says("{node} (?P<how>shrinks|grows) to {size}")
+def resize_server(sim: Simulation, node: str, how: str, size: str) -> None:
+    old = sim.api.nodes[node].allocatable
+    sim.api.change(sim.api.nodes, node, allocatable=replace(old, memory_bytes=memory(size)))
+
+
+@EVENTS.says("somebody gives {vm} {size} of memory")
+def resize_vm(sim: Simulation, vm: str, size: str) -> None:
+    """Its next start takes it; what runs stays as it is."""
+    needs = sim.api.vms[vm].needs
+    sim.api.change(sim.api.vms, vm, needs=replace(needs, memory_bytes=memory(size)))
 
 
 @EVENTS.says("somebody evicts {vm}")
@@ -190,58 +255,68 @@ def ask_move(sim: Simulation, vm: str, node: str) -> None:
     _wake(sim)
 
 
+@EVENTS.says("somebody asks to reboot {node}")
+def ask_reboot(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.REBOOT, node)
+
+
+@EVENTS.says("somebody declares {node} down")
+def ask_declare_down(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.DECLARE_DOWN, node)
+
+
+@EVENTS.says("somebody resets the MTBF of {node}")
+def ask_reset_mtbf(sim: Simulation, node: str) -> None:
+    _ask_of_node(sim, ActionType.RESET_MTBF, node)
+
+
+def _ask_of_node(sim: Simulation, type_: ActionType, node: str) -> None:
+    sim.records.request(type_, node, "", sim.now)
+    _wake(sim)
+
+
 def _wake(sim: Simulation) -> None:
     """A new record is seen like any other change of the API."""
     sim.api.version += 1
 
 
-# ── the operator ──
-
-
-@EVENTS.says("the operator is killed")
-def kill(sim: Simulation) -> None:
-    sim.kill_operator()
-
-
-@EVENTS.says("the operator is stopped", "the operator is started (?P<again>again)")
-def stop_operator(sim: Simulation, again: str = "") -> None:
-    sim.operator_may_run = bool(again)
-    if not again:
-        sim.kill_operator()
-
-
-@EVENTS.says("the operator will be killed (?P<when>before|after) its next {type}")
-def kill_at_effect(sim: Simulation, when: str, type: str) -> None:
-    _kill_at(sim, f"{when} {type}")
-
-
-@EVENTS.says("the operator will be killed when it records a {type}")
-def kill_at_record(sim: Simulation, type: str) -> None:
-    _kill_at(sim, f"record {type}")
-
-
-def _kill_at(sim: Simulation, place: str) -> None:
-    def boundary(where: str) -> None:
-        if where == place:
-            sim.boundary = lambda _: None
-            raise Killed(where)
-
-    sim.boundary = boundary
-
-
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
-    """Every fault is healed. A server without power or with a dead kernel is left to the operator, unless both are."""
+    """Every fault is healed, and a person says that both servers are to be trusted again, and given-up VMs too.
+
+    A server without power or with a dead kernel is left to the operator, unless both are.
+    """
     if all(server.state in (State.OFF, State.HUNG) for server in sim.world.servers.values()):
         for name in sim.world.servers:
             sim.world.reset(name)
     sim.world.private_link = True
     for server in sim.world.servers.values():
         server.broken.clear()
+        server.cured_by_boot.clear()
         server.api_link = server.public_link = server.kubelet = server.virt_handler = True
+        server.detectors_hang = False
+        server.deaf = False
+        sim.cluster.restart_detectors(server.name)
+        if server.bmc is BmcMode.LIE_OFF and not server.up:
+            sim.world.reset(server.name)  # nothing that this BMC says would be believed before it has read On
         sim.world.mend_bmc(server.name)
-        sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us)
+        ask_reset_mtbf(sim, server.name)
+        sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us, fence_agent=True)
+    sim.api.edit_pair(replace(sim.api.policy, pause=None, mode=Mode.AUTOMATIC))
+    sim.api.look_around(replace(sim.api.around, takes_writes=True))
     for vm in sim.api.vms:
+        sim.api.change(sim.api.vms, vm, pause=None)
         sim.kubevirt.boot_again(vm)
         sim.kubevirt.migrations.trouble.pop(vm, None)
+        for guest in sim.world.guests_of(vm):
+            guest.mind.paused = guest.mind.frozen = guest.mind.agent_stopped = False
+        if any(action.type is ActionType.GIVE_UP and action.target == vm for action in sim.records.all()):
+            ask_restart(sim, vm)
+    for vm in sim.disks.mend() if sim.disks else ():
+        sim.api.change(sim.api.vms, vm, written=None)  # who restores a backup forgets what was written last
     sim.operator_may_run = True
+    sim.let_go_on()
+    if sim.operator is not None:
+        sim.operator.reaches_api = True
+    sim.held_up.clear()
+    sim.boundary = lambda where: None

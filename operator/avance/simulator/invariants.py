@@ -18,19 +18,56 @@ from avance.core.effects import (
     PowerOff,
     StartVm,
 )
-from avance.core.model import ActionType, ActionView, PairView
+from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, PairView
+from avance.core.standstill import standstill
+from avance.simulator.leadership import Lease
 from avance.simulator.objects import Api
 from avance.simulator.operator import Operator
 from avance.simulator.records import Records
 from avance.simulator.world import State, World
 
+MOVES_AN_HOUR = 12
+"""So often may the operator move one VM by its own decision; a healthy pair moves it once for each fault."""
 
-def after_each_step(world: World, records: Records) -> Iterator[str]:
+
+def after_each_step(world: World, records: Records, operator: Operator | None, now: float) -> Iterator[str]:
     """Checked after every tick."""
+    if operator is not None:
+        yield from pause_wins(operator, records, now)
+    yield from moves_are_bounded(records)
     yield from one_running_instance(world)
     yield from one_reason_for_an_action(records)
     yield from one_action_at_a_time(records)
     yield from never_both_nodes_fenced(records)
+    yield from never_both_nodes_down(records)
+
+
+def pause_wins(operator: Operator, records: Records, now: float) -> Iterator[str]:
+    """While a pause is known, or the mode is Observe, nothing is begun but what a person asked for and mere reports."""
+    view = operator.view
+    if view is None:
+        return
+    for action in reversed(records.all()):
+        if action.created_at < now:
+            return
+        if (
+            not action.requested_by
+            and action.type not in RECORDS_ONLY
+            and standstill(view, action.target, now) is not None
+        ):
+            yield f"{action.type} of {action.target} is begun although that is paused"
+
+
+def moves_are_bounded(records: Records) -> Iterator[str]:
+    """However much comes and goes, a VM is moved by the operator's own decision only so often an hour."""
+    moves: dict[str, list[float]] = {}
+    for action in records.all():
+        if action.type is ActionType.MIGRATE and not action.requested_by and action.phase is ActionPhase.SUCCEEDED:
+            moves.setdefault(action.target, []).append(action.created_at)
+    for vm, times in moves.items():
+        for earlier, later in zip(times, times[MOVES_AN_HOUR:], strict=False):
+            if later - earlier < 3600.0:
+                yield f"{vm} is moved more than {MOVES_AN_HOUR} times within an hour"
 
 
 def one_running_instance(world: World) -> Iterator[str]:
@@ -47,13 +84,13 @@ def one_running_instance(world: World) -> Iterator[str]:
 def one_reason_for_an_action(records: Records) -> Iterator[str]:
     """Every action says why it was taken, and one incident caused it unless a person asked for it."""
     for action in records.all():
-        if not (action.reason and action.message and (action.incident or action.reason == "Requested")):
+        if not (action.reason and action.message and action.incident):
             yield f"action {action.name} has no reason"
 
 
 def one_action_at_a_time(records: Records) -> Iterator[str]:
     """Nothing has two things done to it by the operator's own decision at the same time."""
-    held = Counter(a.target for a in records.all() if a.open and a.incident and a.type is not ActionType.CALL_HOME)
+    held = Counter(a.target for a in records.all() if a.open and not a.requested_by and a.type not in RECORDS_ONLY)
     for target, count in held.items():
         if count > 1:
             yield f"{count} actions are open on {target}"
@@ -68,8 +105,25 @@ def never_both_nodes_fenced(records: Records) -> Iterator[str]:
     for incident, nodes in by_incident.items():
         if len(nodes) > 1:
             yield f"incident {incident} fences both servers"
-    if len({fence.target for fence in fences if fence.open and fence.started("PowerOff") is not None}) > 1:
+    if len({fence.target for fence in fences if cuts_power(fence)}) > 1:
         yield "both servers are being fenced"
+
+
+def never_both_nodes_down(records: Records) -> Iterator[str]:
+    """At most one server is declared down by the operator's own decision, and never while the other one reboots."""
+    down = {name for name, history in records.histories.items() if history.declared_down and history.declared_down.kind}
+    rebooting = {a.target for a in records.all() if a.open and a.type is ActionType.REBOOT and a.started("PowerOff")}
+    if len(down) > 1:
+        yield "both servers are declared down"
+    if len(rebooting) > 1:
+        yield "both servers are being rebooted"
+    if down and rebooting - down:
+        yield f"{', '.join(rebooting)} is rebooted while {', '.join(down)} is declared down"
+
+
+def cuts_power(fence: ActionView) -> bool:
+    """It may still cut the power: not one that stands down and opens its server again."""
+    return fence.open and fence.started("PowerOff") is not None and fence.current != "Reopen"
 
 
 def of_an_effect(
@@ -86,10 +140,20 @@ def of_an_effect(
                 yield f"pod {name} is force-deleted while its guest runs on {node}"
         case MarkOutOfService(node) if world.guests_on(node):
             yield f"{node} is put out of service while guests run on it"
+        case PowerOff(node) if action is not None and action.type is ActionType.REBOOT:
+            yield from reboot_is_harmless(world, node)
         case PowerOff(node):
             yield from fencing_is_justified(world, view, node)
         case CreateMigration(vm=vm):
             yield from private_link_is_up(view, vm)
+
+
+def only_the_leader_acts(lease: Lease, operator: Operator | None, now: float) -> Iterator[str]:
+    """No action without the Lease and the epoch that is current."""
+    if operator is None or operator.leadership.epoch != lease.epoch:
+        yield "an operator acts although another one has taken over"
+    elif not operator.leadership.holds(now):
+        yield "an operator acts although its Lease may have run out"
 
 
 def belongs_to_a_record(records: Records, action: ActionView | None, effect: Effect) -> Iterator[str]:
@@ -109,9 +173,10 @@ def start_has_evidence(world: World, api: Api, records: Records, vm: str, instan
     for guest in world.ledger:
         if guest.vm != vm or guest.end_known:
             continue
-        proven = any(a.evidence and (a.evidence.node, a.evidence.boot_id) == (guest.server, guest.boot_id)
-                     for a in records.all())  # fmt: skip
-        if not proven and api.nodes[guest.server].boot_id == guest.boot_id:
+        proven = records.proves_off(guest.server, guest.boot_id)
+        node = api.nodes.get(guest.server)
+        same_life = node.boot_id == guest.boot_id if node else guest.runs
+        if not proven and same_life:
             yield f"{vm} is started although nothing proves that it has ended on {guest.server}"
 
 
@@ -123,6 +188,15 @@ def fencing_is_justified(world: World, view: PairView, node: str) -> Iterator[st
     reporter = view.peer(node)
     if reporter is not None and reporter.hears_peer:
         yield f"{node} is switched off although {reporter.name} reports {PEER_UNREACHABLE}=False"
+
+
+def reboot_is_harmless(world: World, node: str) -> Iterator[str]:
+    """Only a server that runs no VM is rebooted by choice, and only while the other one is there."""
+    for guest in world.guests_on(node):
+        yield f"{node} is rebooted while it runs {guest.vm}"
+    peer = world.peer(node)
+    if peer.state is State.OFF and peer.killed_by_us:
+        yield f"{node} is rebooted while {peer.name} is off by our own hand"
 
 
 def private_link_is_up(view: PairView, vm: str) -> Iterator[str]:

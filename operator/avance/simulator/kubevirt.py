@@ -8,26 +8,33 @@ just hangs.
 from __future__ import annotations
 
 from avance.core.model import VmPhase
+from avance.simulator import guest_health
 from avance.simulator.cluster import Cluster
+from avance.simulator.disks import Disks
 from avance.simulator.live_migration import LiveMigrations
 from avance.simulator.objects import Instance, Pod, VmObject
 from avance.simulator.world import Guest, Server, World
 
-BOOT_SECONDS = 1.0
 SHUTDOWN_SECONDS = 1.0
+GRACE_SECONDS = 60.0
+"""How long a guest that does not hear the power button is given before it is killed."""
 KILL_SECONDS = 2.0
 """How long a guest whose pod is gone runs on after its node reaches the API."""
 
 
 class KubeVirt:
-    def __init__(self, cluster: Cluster, world: World) -> None:
+    def __init__(self, cluster: Cluster, world: World, disks: Disks | None = None) -> None:
         self._cluster = cluster
         self._api = cluster.api
         self._world = world
+        self._disks = disks
         self.migrations = LiveMigrations(self._api, world)
-        self._boot_trouble: set[str] = set()
+        self._boot_trouble: set[tuple[str, str]] = set()
+        """VM and server; an empty server means every one."""
+        self._hangs_once_up: set[str] = set()
 
     def tick(self, now: float) -> None:
+        guest_health.tick(self._api, self._world, now)
         for vm in list(self._api.vms.values()):
             if vm.start_asked:
                 self._carry_out_start(vm, now)
@@ -55,12 +62,24 @@ class KubeVirt:
         if instance is not None and instance.uid == instance_uid and not instance.phase.final:
             self._api.change(self._api.instances, vm_key, stop_asked_at=instance.stop_asked_at or now)
 
-    def refuse_to_boot(self, vm_key: str) -> None:
-        """From now on its guest crashes while it boots."""
-        self._boot_trouble.add(vm_key)
+    def refuse_to_boot(self, vm_key: str, server: str = "") -> None:
+        """From now on its guest crashes while it boots, on one server or wherever it is."""
+        self._boot_trouble.add((vm_key, server))
+
+    def hang_once_up(self, vm_key: str) -> None:
+        """From now on its guest hangs as soon as it has answered."""
+        self._hangs_once_up.add(vm_key)
 
     def boot_again(self, vm_key: str) -> None:
-        self._boot_trouble.discard(vm_key)
+        self._boot_trouble = {trouble for trouble in self._boot_trouble if trouble[0] != vm_key}
+        self._hangs_once_up.discard(vm_key)
+
+    def delete(self, vm_key: str, now: float) -> None:
+        """Its ProtectedVM goes, and with it the VirtualMachine; its guest is shut down where it can be."""
+        self._api.remove(self._api.vms, vm_key)
+        instance = self._api.instances.get(vm_key)
+        if instance is not None:
+            self._api.change(self._api.instances, vm_key, stop_asked_at=instance.stop_asked_at or now)
 
     # ── virt-controller ──
 
@@ -105,8 +124,11 @@ class KubeVirt:
             self._remove(instance)  # `stop` leaves nothing behind
 
     def _make_pod(self, instance: Instance, now: float) -> None:
+        vm = self._api.vms.get(instance.vm)
+        if vm is None:
+            return
         uid = self._api.uid("virt-launcher")
-        pod = Pod(uid, uid, instance.vm, instance.uid, self._api.vms[instance.vm].needs, now)
+        pod = Pod(uid, uid, instance.vm, instance.uid, vm.needs, now)
         self._api.put(self._api.pods, uid, pod)
 
     def _await_schedule(self, instance: Instance, now: float) -> None:
@@ -127,7 +149,8 @@ class KubeVirt:
         if not any(pod.node == instance.node for pod in pods):
             self._enter(instance, VmPhase.FAILED, now)
             return
-        ready = self._api.nodes[instance.node].ready == "True" and instance.phase is VmPhase.RUNNING
+        up = instance.phase is VmPhase.RUNNING and not (instance.probe_failed or instance.paused)
+        ready = up and self._api.nodes[instance.node].ready == "True"
         self._api.change(self._api.instances, instance.vm, ready=ready)
 
     def _enter(self, instance: Instance, phase: VmPhase, now: float, node: str | None = None) -> None:
@@ -147,6 +170,7 @@ class KubeVirt:
                 self._report_end(pod, server, "crash", now)  # it was lost with the node's last life
             elif not self._ends(pod, server, now):
                 self._bring_up(pod, server, now)
+                self._report_health(pod, server, now)
         if now - server.reachable_since >= KILL_SECONDS:
             self._sweep(server)
 
@@ -176,9 +200,9 @@ class KubeVirt:
         if orphan:
             self._world.end_guest(guest, "killed")
             self._report_end(pod, server, "crash", now)
-        elif asked is not None and now - max(asked, server.reachable_since) >= SHUTDOWN_SECONDS:
-            self._world.end_guest(guest, "shutdown")
-            self._report_end(pod, server, "shutdown", now)
+        elif asked is not None and now - max(asked, server.reachable_since) >= _patience(guest):
+            self._world.end_guest(guest, "crash" if guest.mind.still else "shutdown")
+            self._report_end(pod, server, guest.end, now)
         else:
             return False
         return True
@@ -203,17 +227,35 @@ class KubeVirt:
     def _boot(self, pod: Pod, instance: Instance, server: Server, now: float) -> None:
         guest = self._world.guest_of_pod(pod.uid)
         if guest is None:
-            self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
-        elif now - guest.started_at >= BOOT_SECONDS:
-            if pod.vm in self._boot_trouble:
+            if self._disks is None or self._disks.attach(pod.vm, server.name):
+                self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
+        elif now - guest.started_at >= self._world.timing.boot_of(pod.vm):
+            if {(pod.vm, ""), (pod.vm, server.name)} & self._boot_trouble:
                 self._world.end_guest(guest, "crash")
             else:
                 self._enter(instance, VmPhase.RUNNING, now)
 
+    def _report_health(self, pod: Pod, server: Server, now: float) -> None:
+        guest, instance = self._world.guest_of_pod(pod.uid), self._api.instances.get(pod.vm)
+        if guest is None or not guest.runs or instance is None or instance.node != server.name:
+            return
+        if instance.uid == pod.instance_uid and instance.phase is VmPhase.RUNNING:
+            guest_health.report(self._api, server, guest, instance, now)
+            if pod.vm in self._hangs_once_up and instance.ready and guest.mind.hung_at is None:
+                guest.mind.hung_at = now
+
+    def shut_down(self, server: Server, now: float) -> None:
+        """The kubelet ends every guest of its server and reports it, as in an orderly shutdown."""
+        for pod in [pod for pod in self._api.pods.values() if pod.node == server.name and not pod.final]:
+            guest = self._world.guest_of_pod(pod.uid)
+            if guest is not None and guest.runs:
+                self._world.end_guest(guest, "shutdown")
+            self._report_end(pod, server, "shutdown", now)
+
     def _report_end(self, pod: Pod, server: Server, end: str, now: float) -> None:
         """The end of a pod and, if it was the one that its instance ran in, of the instance."""
         for guest in self._lives_of(pod):
-            guest.end_known = True
+            guest.end_known = guest.end_known or guest.server == server.name
         self._api.change(self._api.pods, pod.uid, phase="Succeeded" if end == "shutdown" else "Failed", entered_at=now)
         instance = self._api.instances.get(pod.vm)
         if instance is None or instance.uid != pod.instance_uid:
@@ -223,3 +265,8 @@ class KubeVirt:
 
     def _lives_of(self, pod: Pod) -> list[Guest]:
         return [guest for guest in self._world.ledger if guest.pod_uid == pod.uid]
+
+
+def _patience(guest: Guest) -> float:
+    """What a guest is given to shut down before it is killed."""
+    return GRACE_SECONDS if guest.mind.still else SHUTDOWN_SECONDS

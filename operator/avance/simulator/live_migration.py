@@ -9,8 +9,6 @@ from avance.core.model import VmPhase
 from avance.simulator.objects import Api, Migration, Pod
 from avance.simulator.world import World
 
-COPY_SECONDS = 4.0
-
 
 class Trouble(StrEnum):
     FAILS = "fails"
@@ -82,10 +80,10 @@ class LiveMigrations:
         trouble = self.trouble.get(migration.vm)
         if not alive or not self._world.private_link or guest is None or trouble is Trouble.FAILS:
             copy.ended = "broken"
-        elif trouble is not Trouble.STALLS and now - copy.began_at >= COPY_SECONDS:
+        elif trouble is not Trouble.STALLS and now - copy.began_at >= self._world.timing.copy_of(migration.vm):
             copy.ended = "moved"
             self._world.end_guest(guest, "migrated", known=True)
-            self._world.start_guest(migration.vm, migration.instance_uid, migration.target_pod, target.name)
+            self._world.start_guest(migration.vm, migration.instance_uid, migration.target_pod, target.name, guest.mind)
 
     # ── virt-controller and the virt-handlers ──
 
@@ -107,8 +105,10 @@ class LiveMigrations:
         if sum(not pod.final for pod in self._api.pods_of(migration.vm)) > 1:
             return  # a leftover of an earlier migration; KubeVirt waits for it to go
         uid = self._api.uid("virt-launcher")
-        needs = self._api.vms[migration.vm].needs
-        pod = Pod(uid, uid, migration.vm, migration.instance_uid, needs, now, only_node=migration.destination)
+        vm = self._api.vms.get(migration.vm)
+        if vm is None:
+            return
+        pod = Pod(uid, uid, migration.vm, migration.instance_uid, vm.needs, now, only_node=migration.destination)
         self._api.put(self._api.pods, uid, pod)
         self._change(migration, phase="Scheduling", entered_at=now, target_pod=uid)
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from avance.core.guest import HealthCheck
 from avance.core.model import Resources, RestartPriority, VmPhase
+from avance.core.policy import PairPolicy, Pause
+from avance.core.storage import Written
+from avance.simulator.surroundings import Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class NodeObject:
     boot_id: str
     renewed_at: float
     """When its kubelet last renewed its Lease."""
+    heartbeat: float = 0.0
+    """The time that it wrote there, by the clock of the node."""
     ready: str = "True"
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     cordoned: bool = False
@@ -33,6 +39,15 @@ class NodeObject:
     vms_label: bool = True
     """kubevirt.io/schedulable, which virt-handler sets and every launcher pod selects on."""
     unready_since: float | None = None
+    shutting_down: bool = False
+    """The kubelet's last word on Ready is that the node is shutting down."""
+    labelled: bool = True
+    """The pair's selector matches it."""
+    deleted_at: float | None = None
+    """There is no such Node at the moment."""
+    registrations: int = 1
+    fence_agent: bool = True
+    """A way to fence it is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,16 @@ class VmObject:
     prefers: str = ""
     last_node: str = ""
     moved_at: float | None = None
+    admitted: bool = False
+    written: Written | None = None
+    pause: Pause | None = None
+    health_check: HealthCheck | None = None
+    answered: str = ""
+    watchdog: str = ""
+    """Reset or PowerOff; empty without one."""
+    panic_device: bool = False
+    depends_on: tuple[str, ...] = ()
+    generation: int = 1
     start_asked: bool = False
     """KubeVirt has accepted a start and not carried it out yet."""
 
@@ -70,7 +95,12 @@ class Instance:
     ready: bool = False
     migratable: bool = True
     evacuate_from: str = ""
+    paused: bool = False
+    """By a person, as KubeVirt has it."""
     stop_asked_at: float | None = None
+    agent: bool = False
+    probe_failed: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +154,10 @@ class Snapshot:
     instances: Mapping[str, Instance]
     pods: Mapping[str, Pod]
     migrations: Mapping[str, Migration]
+    policy: PairPolicy
+    around: Around
+    strangers: Mapping[str, NodeObject]
+    """Nodes that the pair's selector matches beside its two servers."""
 
 
 Object = TypeVar("Object")
@@ -138,6 +172,9 @@ class Api:
         self.instances: dict[str, Instance] = {}
         self.pods: dict[str, Pod] = {}
         self.migrations: dict[str, Migration] = {}
+        self.policy = PairPolicy()
+        self.around = Around()
+        self.strangers: dict[str, NodeObject] = {}
         self.version = 0
         self.deleted: Callable[[Pod], None] = lambda pod: None
         self._uids = 0
@@ -159,6 +196,16 @@ class Api:
         if shelf.pop(key, None) is not None:
             self.version += 1
 
+    def look_around(self, around: Around) -> None:
+        """What is around the pair has changed."""
+        self.around = around
+        self.version += 1
+
+    def edit_pair(self, policy: PairPolicy) -> None:
+        """What a person writes into the pair's spec."""
+        self.policy = policy
+        self.version += 1
+
     def uid(self, what: str) -> str:
         """A name that no other object has, the same in every run."""
         self._uids += 1
@@ -168,4 +215,5 @@ class Api:
         return [pod for pod in self.pods.values() if pod.vm == vm]
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
+        shelves = (dict(self.nodes), dict(self.vms), dict(self.instances), dict(self.pods), dict(self.migrations))
+        return Snapshot(*shelves, self.policy, self.around, dict(self.strangers))

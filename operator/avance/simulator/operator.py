@@ -1,15 +1,17 @@
 """The operator's part: it looks, asks the core, writes down, and only then does; a virtual twin of the real shell.
 
 It sees the API some time late, its own records at once. Before every write of a record and around every effect it
-can be killed; all that its successor has is the records and the moment of its own start.
+can be killed or stand still; all that its successor has is the records and the moment of its own start. Its clock may
+be ahead of others' or behind them. Nothing is written or done unless it certainly leads.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from avance.core.capacity import why_not_admitted
 from avance.core.effects import (
     ApplyVm,
     ClearOutOfService,
@@ -25,20 +27,37 @@ from avance.core.effects import (
     StartVm,
     StopVm,
 )
+from avance.core.fencing_report import bmc_lied
 from avance.core.model import ActionPhase, ActionView, PairView
 from avance.core.plan import Plan, plan
-from avance.core.policy import Mode, PairPolicy
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
+from avance.core.replication import why_ask_again, written_now
+from avance.core.restraint import storm
+from avance.core.storage import StorageView
+from avance.simulator.disks import Disks
 from avance.simulator.kubevirt import KubeVirt
+from avance.simulator.leadership import Leadership
 from avance.simulator.objects import Api, Snapshot
 from avance.simulator.observe import Observer
 from avance.simulator.records import Records
+from avance.simulator.surroundings import SurroundingsWatch
 from avance.simulator.world import World
+
+STORAGE_SECONDS = 2.0
+"""How often the storage is asked."""
 
 
 class Killed(Exception):
     """The operator's process ended."""
+
+
+class LeadershipLost(Killed):
+    """It could not renew its Lease in time, and ends before the Lease runs out."""
+
+
+class StandsStill(Exception):
+    """The operator's process was stopped (SIGSTOP, a paused virtual machine); it may go on later, as if nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +67,36 @@ class Site:
     api: Api
     kubevirt: KubeVirt
     world: World
+    disks: Disks | None
+    """None with storage that both servers share."""
     records: Records
     tell: Callable[[str, str], None]
     boundary: Callable[[str], None]
     """Called before every write of a record and around every effect; raises Killed to end the operator there."""
     audit: Callable[[PairView, ActionView | None, Effect], None]
     """Called with each effect as it is performed."""
+    deliver: Callable[[Effect, Callable[[float], None]], None]
+    """Carries a request to whom it is for, who acts on it now or, if it is held up on its way, later."""
 
 
 class Operator:
-    def __init__(self, site: Site, policy: PairPolicy, started_at: float, lag: float = 0.0) -> None:
+    def __init__(
+        self,
+        site: Site,
+        leadership: Leadership,
+        now: float,
+        lag: float = 0.0,
+        clock_ahead: float = 0.0,
+    ) -> None:
+        """`clock_ahead`: seconds by which its clock is ahead of the API server's; negative if it is behind."""
+        started_at = now + clock_ahead
         self._site = site
-        self._policy = policy
-        self._lag = lag
-        self._observer = Observer(policy, started_at)
+        self.leadership = leadership
+        self.lag = lag
+        self.reaches_api = True
+        self._clock_ahead = clock_ahead
+        self._observer = Observer(started_at)
+        self._surroundings = SurroundingsWatch(started_at, stormy=site.records.stormy)
         self._coming: deque[tuple[float, Snapshot]] = deque()
         self._version = -1
         self._seen: Snapshot | None = None
@@ -69,36 +104,49 @@ class Operator:
         self._power: dict[str, PowerReading] = {}
         self._answers: dict[str, tuple[float, PowerReading]] = {}
         self._asked_at: dict[str, float] = {}
+        self._storage: dict[str, StorageView] = {}
+        self._storage_due = started_at
         self._would: set[str] = set()
         self._due = started_at
         self.view: PairView | None = None
         self.last_plan: Plan = Plan()
 
     def tick(self, now: float) -> None:
-        """Look if there is anything new to see or something is due. Raises Killed."""
-        news = self._take_in(now) | self._take_answers(now)
-        if self._seen is not None and (news or now >= self._due):
-            self._look(self._seen, now)
+        """Look if there is anything new to see or something is due. Raises Killed, or StandsStill."""
+        self.leadership.keep(now, reaches_api=self.reaches_api)
+        self._check_that_it_leads(now)
+        mine = now + self._clock_ahead
+        news = self._take_in(mine) | self._take_answers(mine) | self._ask_storage(mine)
+        if self._seen is not None and (news or mine >= self._due):
+            self._look(self._seen, mine)
+
+    def _check_that_it_leads(self, now: float) -> None:
+        if not self.leadership.holds(now):
+            self._site.tell("hardware", f"the operator of epoch {self.leadership.epoch} does not lead any more")
+            raise LeadershipLost
 
     def _take_in(self, now: float) -> bool:
         api = self._site.api
-        if api.version != self._version:
+        if self.reaches_api and api.version != self._version:
             self._version = api.version
-            self._coming.append((now + self._lag, api.snapshot()))
+            self._coming.append((now + self.lag, api.snapshot()))
         news = False
         while self._coming and self._coming[0][0] <= now:
             self._seen, news = self._coming.popleft()[1], True
         return news
 
     def _look(self, seen: Snapshot, now: float) -> None:
-        view = self.view = self._observer.view(seen, self._site.records, self._power, now)
-        self._keep_status(view, now)
+        writes = self._surroundings.can_write(seen.around, now)
+        view = self._observer.view(seen, self._site.records, self._power, self._storage, now)
+        view = self.view = self._surroundings.around(view, seen.around, now)
         self.last_plan = todo = plan(view, now)
         self._due = now + 3600.0 if todo.look_at is None else todo.look_at
         self._ask_bmcs(todo, now)
-        if self._policy.mode is Mode.OBSERVE:
-            self._tell_what_it_would_do(todo)
+        self._tell_what_it_would_do(todo)
+        if not writes:
+            self._due = now + 1
             return
+        self._keep_status(view, now)
         wrote = [self._record(todo, now)] + [self._advance(view, action, step, now) for action, step in todo.progress]
         for upkeep in todo.upkeep:
             self._perform(view, None, upkeep, now)
@@ -106,8 +154,21 @@ class Operator:
             self._due = now
 
     def _keep_status(self, view: PairView, now: float) -> None:
-        """The last node of a VM is kept in its status."""
+        """What outlives an operator: where a VM ran and wrote, was it admitted, which instance answered; histories."""
+        records = self._site.records
+        records.stormy = storm(view, now) is not None
+        records.liars = frozenset(node.name for node in view.nodes if bmc_lied(node))
+        for node in view.nodes:
+            records.histories[node.name] = node.history
         for vm in view.vms:
+            if vm.key not in self._site.api.vms:
+                continue
+            taken_on = vm.should_run and not why_not_admitted(view, vm)
+            self._site.api.change(self._site.api.vms, vm.key, admitted=taken_on)
+            if self.reaches_api:
+                self._site.api.change(self._site.api.vms, vm.key, written=written_now(view, vm))
+            if vm.instance is not None and vm.instance.signs.answers:
+                self._site.api.change(self._site.api.vms, vm.key, answered=vm.instance.uid)
             if vm.running and vm.node and vm.node != vm.last_node:
                 moved_at = now if vm.last_node else None
                 self._site.api.change(self._site.api.vms, vm.key, last_node=vm.node, moved_at=moved_at)
@@ -116,9 +177,9 @@ class Operator:
 
     def _record(self, todo: Plan, now: float) -> bool:
         wrote = False
-        for intent in todo.intents:
+        for intent in todo.intents if self.reaches_api else ():
             self._site.boundary(f"record {intent.type}")
-            if self._site.records.create(intent, now):
+            if self._site.records.create(intent, now - self._clock_ahead):
                 wrote = True
                 self._site.tell("avance", f"{intent.type} {intent.target}: {intent.message}")
         return wrote
@@ -127,6 +188,8 @@ class Operator:
         """Write the step, then perform its effects; never the other way round. True if the plan may differ now."""
         records = self._site.records
         if _is_news(action, progress):
+            if not self.reaches_api:
+                return False
             self._site.boundary(f"step {action.type}/{progress.step}")
             records.advance(action, progress, now)
             self._tell_step(action, progress)
@@ -140,10 +203,10 @@ class Operator:
             self._site.tell("avance", f"{before.type} {before.target}, {progress.step}: {progress.message}{outcome}")
 
     def _tell_what_it_would_do(self, todo: Plan) -> None:
-        for intent in todo.intents:
-            if intent.name not in self._would:
-                self._would.add(intent.name)
-                self._site.tell("avance", f"would {intent.type} {intent.target}: {intent.message}")
+        for sentence in todo.would:
+            if sentence not in self._would:
+                self._would.add(sentence)
+                self._site.tell("avance", f"would {sentence}")
 
     # ── power ──
 
@@ -157,13 +220,25 @@ class Operator:
                 continue
             self._asked_at[node] = now
             reading, delay = self._site.world.ask_bmc(node)
-            self._answers[node] = (now + delay, reading)
+            self._answers[node] = (now + delay, replace(reading, observed_at=now))
 
     def _take_answers(self, now: float) -> bool:
         ready = [node for node, (at, _) in self._answers.items() if at <= now]
         for node in ready:
             self._power[node] = self._answers.pop(node)[1]
         return bool(ready)
+
+    # ── storage ──
+
+    def _ask_storage(self, now: float) -> bool:
+        """True if it has something new to say, or what somebody waits for."""
+        awaited = self.view is not None and any(why_ask_again(vm) for vm in self.view.vms)
+        if self._site.disks is None or (now < self._storage_due and not awaited):
+            return False
+        self._storage_due = now + STORAGE_SECONDS
+        told = self._site.disks.answer()
+        before, self._storage = self._storage, {vm: replace(each, asked_at=now) for vm, each in told.items()}
+        return awaited or before != self._storage
 
     # ── effects ──
 
@@ -173,10 +248,12 @@ class Operator:
         if now < again_at:
             self._due = min(self._due, again_at)
             return
+        if not self.reaches_api and not isinstance(effect, PowerOff | PowerOn):
+            return
         word = type(effect).__name__
         self._site.boundary(f"before {word}")
         self._site.audit(view, action, effect)
-        self._do(effect, now)
+        self._site.deliver(effect, lambda at: self._do(effect, at))
         self._done[deed] = now
         self._due = min(self._due, now + effect.repeat_after)
         self._site.boundary(f"after {word}")
@@ -212,6 +289,8 @@ class Operator:
             case DeletePod(uid=uid, node=node):
                 if uid in api.pods and api.pods[uid].node == node:
                     api.remove(api.pods, uid)
+            case ApplyVm(vm) | StartVm(vm) | StopVm(vm) if vm not in api.vms:
+                return True  # it was deleted meanwhile, and the API says so
             case ApplyVm(vm, prefer):
                 api.change(api.vms, vm, exists=True, prefers=prefer)
             case StartVm(vm, instance_uid):

@@ -1,24 +1,46 @@
-"""The AvanceActions of a simulated pair: all that outlives an operator, written as it writes the real ones."""
+"""The AvanceActions and the memory of a simulated pair: all that outlives an operator, written as the real ones are."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.core.history import NodeHistory
 from avance.core.intents import Intent
-from avance.core.model import ActionPhase, ActionType, ActionView, StepView
+from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, StepView
 from avance.core.progress import Progress
 
 
 class Records:
     def __init__(self) -> None:
         self._actions: dict[str, ActionView] = {}
+        self.histories: dict[str, NodeHistory] = {}
+        """What the pair's status remembers of each node."""
+        self.stormy = False
+        """The pair's status says that a storm rages, or has only just passed."""
+        self.liars: frozenset[str] = frozenset()
+        """Servers whose BMC has lied, as the pair's status says."""
 
     def all(self) -> tuple[ActionView, ...]:
         """Oldest first."""
         return tuple(self._actions.values())
 
+    def clear(self) -> None:
+        """Everything goes with the pair."""
+        self._actions.clear()
+        self.histories.clear()
+        self.liars, self.stormy = frozenset(), False
+
+    def proves_off(self, node: str, boot_id: str) -> bool:
+        """There is evidence that this life of a node has ended; a person's word is none before it is taken over."""
+        proofs = (action.evidence for action in self.all() if action.type not in RECORDS_ONLY)
+        return any(proof is not None and (proof.node, proof.boot_id) == (node, boot_id) for proof in proofs)
+
     def get(self, name: str) -> ActionView:
         return self._actions[name]
+
+    def adopt(self, action: ActionView) -> None:
+        """Take over what is on record elsewhere."""
+        self._actions[action.name] = action
 
     def create(self, intent: Intent, now: float) -> bool:
         """Write an intent down; False if it is on record already."""
@@ -38,10 +60,12 @@ class Records:
         return True
 
     def request(self, type_: ActionType, target: str, destination: str, now: float) -> None:
-        """What a person asks for: it names neither incident nor instance."""
+        """What a person asks for: it names no instance, and is an incident of its own."""
         name = f"by-hand-{len(self._actions) + 1}"
         message = f"a person asks for {type_} of {target}"
-        self._actions[name] = ActionView(name, type_, target, "", "Requested", message, now, destination=destination)
+        self._actions[name] = ActionView(
+            name, type_, target, name, "Requested", message, now, destination=destination, requested_by="a person"
+        )
 
     def advance(self, action: ActionView, progress: Progress, now: float) -> None:
         """Write how far an action is, and what it left open and is settled now."""

@@ -16,7 +16,10 @@ GAPS = {
     "vm": r"(?P<vm>[\w-]+)",
     "other": r"(?P<other>[\w-]+)",
     "type": r"(?P<type>[A-Z]\w+)",
+    "silent": r"(?P<silent>no|\d+)",
     "number": r"(?P<number>no|\d+(?:\.\d+)?)",
+    "time": r"(?P<time>\d+(?:\.\d+)? (?:s|min))",
+    "size": r"(?P<size>\d+Gi)",
     "words": r"(?P<words>.+)",
 }
 
@@ -59,7 +62,7 @@ class Language(Generic[Meaning]):
         """The meaning of a sentence and what stands in its gaps. Raises NotUnderstood."""
         said = " ".join(text.split()).rstrip(".")
         for sentence in self._sentences:
-            match = sentence.pattern.fullmatch(said)
+            match = sentence.pattern.fullmatch(said) or sentence.pattern.fullmatch(said[:1].lower() + said[1:])
             if match:
                 return sentence.meaning, {gap: value for gap, value in match.groupdict().items() if value is not None}
         close = difflib.get_close_matches(said, self.words, n=1, cutoff=0.0)
@@ -69,6 +72,21 @@ class Language(Generic[Meaning]):
     def words(self) -> list[str]:
         """Every sentence as it is documented."""
         return sorted({sentence.words for sentence in self._sentences})
+
+
+def seconds(text: str) -> float:
+    """`30 s`, `5 min` or `1 h`, as seconds; raises NotUnderstood."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?: ?(s|min|h))?", text.strip())
+    if not match:
+        raise NotUnderstood(f"'{text}' is no time: write 30 s or 5 min")
+    return float(match.group(1)) * {"min": 60, "h": 3600}.get(match.group(2), 1)
+
+
+def memory(text: str) -> int:
+    """`4Gi` or `512Mi` in bytes; raises NotUnderstood."""
+    if not re.fullmatch(r"\d+(?:\.\d+)?[GM]i", text):
+        raise NotUnderstood(f"'{text}' is no amount of memory: write 4Gi")
+    return int(float(text[:-2]) * 1024 ** (3 if text.endswith("Gi") else 2))
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from avance.core.power import PowerReading
+from avance.simulator.timing import Timing
 
-OFF_TAKES = 1.25
-"""Seconds from a BMC's accepting a power cut to its reading Off."""
 SLOW_ANSWER = 8.0
 HANG_TIMEOUT = 10.0
 
@@ -56,6 +55,8 @@ class Server:
     api_link: bool = True
     public_link: bool = True
     kubelet: bool = True
+    detectors: bool = True
+    """Something on it reports its own faults, and whether it hears the other server."""
     virt_handler: bool = True
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     """(condition, component) to the detail that the detector reports."""
@@ -65,6 +66,14 @@ class Server:
     reachable_since: float = 0.0
     """Since when its kubelet reaches the API, if it does."""
     killed_by_us: bool = False
+    cured_by_boot: list[Callable[[], None]] = field(default_factory=list)
+    """What breaks no longer once it has booted: a wedged driver, a port that hangs."""
+    deaf: bool = False
+    """Its detector hears nothing of the other server, whatever is true."""
+    detectors_hang: bool = False
+    """They report nothing new: what they said last stands."""
+    clock_ahead: float = 0.0
+    """Seconds by which its clock is ahead of everybody else's."""
 
     @property
     def boot_id(self) -> str:
@@ -77,12 +86,33 @@ class Server:
     @property
     def reports(self) -> bool:
         """Its detectors reach the API."""
-        return self.up and self.api_link
+        return self.up and self.api_link and self.detectors and not self.detectors_hang
 
     @property
     def connected(self) -> bool:
         """Its kubelet reaches the API."""
-        return self.reports and self.kubelet
+        return self.up and self.api_link and self.kubelet
+
+
+@dataclass
+class Mind:
+    """What goes on inside a guest; it moves with it."""
+
+    hung_at: float | None = None
+    paused: bool = False
+    frozen: bool = False
+    agent_stopped: bool = False
+    up_at: float = 0.0
+    """When it has booted, for the last time."""
+    answered: bool = False
+    """It has answered since this life began."""
+    silent_at: float | None = None
+    """When it last ceased to answer; None while it answers."""
+
+    @property
+    def still(self) -> bool:
+        """It hears nothing: neither a ping nor the power button."""
+        return self.hung_at is not None or self.paused
 
 
 @dataclass
@@ -98,6 +128,7 @@ class Guest:
     ended_at: float | None = None
     end: str = ""
     """crash, shutdown, migrated, power or killed."""
+    mind: Mind = field(default_factory=lambda: Mind())
     end_known: bool = False
     """A live kubelet has told the API, or ended it itself at the API's word."""
 
@@ -109,6 +140,7 @@ class Guest:
 class World:
     def __init__(self, servers: list[Server], tell: Callable[[str, str], None]) -> None:
         self.servers = {server.name: server for server in servers}
+        self.timing = Timing()
         self.private_link = True
         self.ledger: list[Guest] = []
         self.now = 0.0
@@ -122,6 +154,20 @@ class World:
             if server.state is State.BOOTING and server.up_at is not None and now >= server.up_at:
                 server.state, server.up_at = State.UP, None
                 self._tell("hardware", f"{server.name} has booted")
+
+    # ── other servers ──
+
+    def replace(self, name: str, system_uuid: str, *, old_runs_on: bool) -> None:
+        """Another server takes a name and boots; the old one is taken apart, or runs on unseen by anybody."""
+        old = self.servers[name]
+        for guest in self.guests_on(name):
+            if old_runs_on:
+                guest.server = f"the old {name}"
+            else:
+                self.end_guest(guest, "power")
+        self.servers[name] = Server(name, system_uuid, old.boot_seconds, State.OFF, old.boots)
+        self._tell("hardware", f"another server is {name} now ({system_uuid})")
+        self.switch_on(name)
 
     # ── power ──
 
@@ -140,7 +186,9 @@ class World:
             server.state, server.up_at = State.BOOTING, self.now + server.boot_seconds
             server.boots += 1
             server.kubelet = server.virt_handler = True
-            server.killed_by_us = False
+            server.killed_by_us = server.detectors_hang = False
+            while server.cured_by_boot:
+                server.cured_by_boot.pop()()
             self._tell("hardware", f"{name} has power and boots")
 
     def reset(self, name: str) -> None:
@@ -183,7 +231,7 @@ class World:
         if server.bmc is BmcMode.POWERING_OFF:
             server.powering_off = server.state is not State.OFF
         elif server.bmc in (BmcMode.NORMAL, BmcMode.SLOW) and server.state is not State.OFF:
-            server.off_at = server.off_at or self.now + OFF_TAKES
+            server.off_at = server.off_at or self.now + self.timing.power_off
 
     def order_on(self, name: str, system_uuid: str) -> None:
         server = self.servers[name]
@@ -208,12 +256,21 @@ class World:
     def hears(self, name: str) -> bool:
         """A server gets an answer from its peer on some path."""
         me, peer = self.servers[name], self.peer(name)
-        return me.up and peer.up and (self.private_link or (me.public_link and peer.public_link))
+        return me.up and peer.up and not me.deaf and (self.private_link or (me.public_link and peer.public_link))
 
     # ── guests ──
 
-    def start_guest(self, vm: str, instance_uid: str, pod_uid: str, server: str) -> Guest:
-        guest = Guest(vm, instance_uid, pod_uid, server, self.servers[server].boot_id, self.now)
+    def start_guest(self, vm: str, instance_uid: str, pod_uid: str, server: str, mind: Mind | None = None) -> Guest:
+        boot_id = self.servers[server].boot_id
+        guest = Guest(
+            vm,
+            instance_uid,
+            pod_uid,
+            server,
+            boot_id,
+            self.now,
+            mind=mind or Mind(up_at=self.now + self.timing.boot_of(vm)),
+        )
         self.ledger.append(guest)
         return guest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from avance.core.faults import Fault
-from avance.core.intents import Intent, LookAgain, incident_id, intent
+from avance.core.intents import Intent, LookAgain, fault_incident, intent
 from avance.core.model import ActionType, PairView
 
 QUIET_SECONDS = 600.0
@@ -16,25 +16,21 @@ def call_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
     """Every failed part that somebody can send is reported once."""
     for node in view.nodes:
         for fault in node.faults:
-            if fault.spare_part and not _reported(view, fault):
+            if fault.spare_part and not fault.held and not _reported(view, fault):
                 yield intent(
                     view,
                     ActionType.CALL_HOME,
                     node.name,
                     reason=f"{fault.kind}Problem",
                     message=_report(fault),
-                    incident=_occurrence(fault),
+                    incident=fault_incident(fault),
                 )
-
-
-def _occurrence(fault: Fault) -> str:
-    return incident_id(fault.kind.lower(), fault.node, fault.condition, fault.component, fault.since)
 
 
 def _reported(view: PairView, fault: Fault) -> bool:
     """This very occurrence, or an earlier one of the same component only just."""
     return any(
-        action.incident == _occurrence(fault)
+        action.incident == fault_incident(fault)
         or (_names(fault) in action.message and fault.observed_at - action.created_at < QUIET_SECONDS)
         for action in view.actions_on(fault.node, ActionType.CALL_HOME)
     )

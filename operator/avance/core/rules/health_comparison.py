@@ -1,8 +1,8 @@
 """Health lower than the other node's: graceful failover, every VM at the same time, each independently.
 
 A benign fault on a primary (one of two power supplies, one fan) comes here as well: VMs leave as long as the backup is
-healthier. A move is made only towards a node that is healthier by the margin, fit, with room for the VM, and not of a
-VM that has only just moved.
+healthier. A move is made only towards a node that is healthier by the margin, fit, with room for the VM, not itself
+flapping, and not of a VM that has only just moved.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from collections.abc import Iterator
 
 from avance.core.fitness import room_on, why_not_move_to
 from avance.core.health import score
-from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, incident_id, intent
+from avance.core.intents import BACKUP_HEALTHIER, Intent, LookAgain, fault_incident, intent
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
+from avance.core.mtbf import flaps_until
+from avance.core.replication import why_not_move
 
 
 def move_to_the_healthier_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
     for source in view.nodes:
         target = view.peer(source.name)
+        calm_at = flaps_until(source.history, view.policy.health, now)
+        if calm_at is not None:
+            yield LookAgain(calm_at)
         if target is None or not _healthier(view, target, source) or why_not_move_to(view, target.name, now):
+            continue
+        if flaps_until(target.history, view.policy.health, now) is not None:
             continue
         since = max((fault.observed_at for fault in source.faults), default=now)
         if now < since + view.policy.health.dwell_seconds:
@@ -34,9 +41,9 @@ def _healthier(view: PairView, target: NodeView, source: NodeView) -> bool:
 def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) -> Iterator[Intent | LookAgain]:
     room = room_on(view, target)
     worst = source.faults[0]
-    incident = incident_id(worst.kind.lower(), source.name, worst.condition, worst.component, worst.since)
+    incident = fault_incident(worst)
     for vm in sorted(view.vms, key=lambda vm: (vm.priority, vm.key)):
-        if not _movable(vm, source) or not vm.needs.fits_in(room):
+        if not _movable(vm, source) or not vm.needs.fits_in(room) or why_not_move(view, vm, target.name):
             continue
         due = max(_stayed_long_enough(view, vm), _retry_due(view, vm, incident))
         if now < due:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avance.core.fitness import why_replaced
 from avance.core.intents import Intent, LookAgain, incident_id, intent
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, NodeView, PairView
@@ -12,8 +13,13 @@ from avance.core.model import ActionType, NodeView, PairView
 def take_it_back(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
     """A server that avance closed rejoins once its VMs are dealt with: a fenced one, or one that lives after all."""
     for node in view.nodes:
+        if node.replaced:
+            yield _identify(view, node)
+            continue
         if not (node.closed or node.out_of_service) or _restarts_pending(view, node.name):
             continue
+        if node.history.declared_down is not None:
+            continue  # it stays out of service until somebody resets its MTBF
         fenced = standing_evidence(view, node.name) is not None
         if fenced or judge(view, node, now).life is Life.ALIVE:
             yield intent(
@@ -24,6 +30,18 @@ def take_it_back(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
                 message=f"{node.name} is closed and its VMs are dealt with: taking it back as the backup",
                 incident=_incident(view, node),
             )
+
+
+def _identify(view: PairView, node: NodeView) -> Intent:
+    """Replaced server: recognised by its system UUID, closed, and waiting for a person."""
+    return intent(
+        view,
+        ActionType.REJOIN,
+        node.name,
+        reason="ServerReplaced",
+        message=why_replaced(node),
+        incident=incident_id("replaced", node.name, node.history.system_uuid, node.system_uuid),
+    )
 
 
 def _incident(view: PairView, node: NodeView) -> str:

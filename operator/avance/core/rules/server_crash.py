@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from avance.core.intents import Intent, LookAgain, crash_incident, intent
+from avance.core.failures import given_up, surrender_to_crashes
+from avance.core.intents import SERVER_CRASH, Intent, LookAgain, crash_incident, intent
 from avance.core.liveness import Life, judge, standing_evidence
 from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.order import in_order
+from avance.core.replication import why_not_fence, why_not_start_on
 
 
 def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
@@ -15,28 +18,38 @@ def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookA
         verdict = judge(view, node, now)
         if verdict.reconsider_at is not None:
             yield LookAgain(verdict.reconsider_at)
-        if verdict.life is Life.DEAD and standing_evidence(view, node.name) is None:
+        if verdict.life is not Life.DEAD or standing_evidence(view, node.name) is not None:
+            continue
+        spared, until = why_not_fence(view, node, now)
+        if until is not None:
+            yield LookAgain(until)
+        if not spared:
             yield intent(
                 view,
                 ActionType.FENCE,
                 node.name,
-                reason="ServerCrash",
+                reason=SERVER_CRASH,
                 message=f"{node.name} is held to be dead: {verdict.because}",
                 incident=crash_incident(node),
             )
 
 
 def restart_its_vms_on_the_survivor(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """Once there is evidence that the server is off, every VM whose instance was on it boots on the survivor."""
+    """Once there is evidence that the server is off, every VM whose instance was on it boots on the survivor.
+
+    Not from stale disks: a VM whose survivor has no up-to-date copy waits for the server that has it.
+    """
     for fence in _proven_fences(view):
         survivor = view.peer(fence.target)
-        for vm in sorted(view.vms, key=lambda vm: vm.priority):
-            if survivor is not None and vm.should_run and vm.instance and _was_on(view, vm, fence.target):
-                yield intent(
+        for vm in in_order(view):
+            if survivor is None or why_not_start_on(view, vm, survivor.name):
+                continue
+            if vm.should_run and vm.instance and _was_on(view, vm, fence.target) and not given_up(view, vm):
+                yield surrender_to_crashes(view, vm, fence.incident, now) or intent(
                     view,
                     ActionType.COLD_RESTART,
                     vm.key,
-                    reason="ServerCrash",
+                    reason=SERVER_CRASH,
                     message=f"{fence.target}, the server that {vm.key} ran on, is proven off",
                     incident=fence.incident,
                     destination=survivor.name,

@@ -11,7 +11,23 @@ from collections.abc import Callable, Mapping
 
 from avance.core.model import ActionType, ActionView, PairView
 from avance.core.progress import Progress
-from avance.core.workflows import call_home, cold_restart, fence, migrate, rejoin, restart, start, stop
+from avance.core.workflows import (
+    accept_replacement,
+    attest_off,
+    call_home,
+    cold_restart,
+    declare_down,
+    fence,
+    give_up,
+    migrate,
+    reboot,
+    rejoin,
+    reset_mtbf,
+    restart,
+    start,
+    stop,
+    wave,
+)
 
 Workflow = Callable[[ActionView, PairView, float], Progress]
 
@@ -24,4 +40,12 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.COLD_RESTART: cold_restart.advance,
     ActionType.REJOIN: rejoin.advance,
     ActionType.CALL_HOME: call_home.advance,
+    ActionType.REBOOT: reboot.advance,
+    ActionType.DECLARE_DOWN: declare_down.advance,
+    ActionType.RESET_MTBF: reset_mtbf.advance,
+    ActionType.ATTEST_OFF: attest_off.advance,
+    ActionType.GIVE_UP: give_up.advance,
+    ActionType.FAILBACK: wave.advance,
+    ActionType.SWITCHOVER: wave.advance,
+    ActionType.ACCEPT_REPLACEMENT: accept_replacement.advance,
 }

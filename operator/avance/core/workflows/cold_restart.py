@@ -1,7 +1,7 @@
 """ColdRestart: after its server is proven off, a VM boots on the survivor, highest tier first.
 
-Without standing evidence nothing here starts anything. A tier waits for the one before it to run, but only so long: one
-VM that cannot boot must not keep the others down.
+Without standing evidence nothing here starts anything. A tier waits for the one before it to be ready, but only so
+long: one VM that cannot boot must not keep the others down.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from avance.core.liveness import standing_evidence
 from avance.core.model import ActionType, ActionView, FenceEvidence, PairView, VmView
 from avance.core.progress import Progress, act, cancel, fail, wait
 from avance.core.workflows.bring_up import bring_up
+from avance.core.workflows.turn import wait_turn
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -26,7 +27,7 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         )
     if vm.instance and vm.instance.uid != action.instance_uid:
         return bring_up(action, view, vm, now)
-    return _release(view, vm, evidence) or _wait_turn(action, view, vm, now) or bring_up(action, view, vm, now)
+    return _release(view, vm, evidence) or wait_turn(action, view, vm, now) or bring_up(action, view, vm, now)
 
 
 def _licence(action: ActionView, view: PairView) -> FenceEvidence | None:
@@ -49,18 +50,3 @@ def _release(view: PairView, vm: VmView, evidence: FenceEvidence) -> Progress | 
     if vm.instance and not vm.instance.phase.final:
         return wait("Release", f"waiting for KubeVirt to end the lost instance of {vm.key}")
     return None
-
-
-def _wait_turn(action: ActionView, view: PairView, vm: VmView, now: float) -> Progress | None:
-    gate_opens = (action.started("WaitTurn") or now) + view.policy.restart.ready_gate_seconds
-    ahead = [other.key for other in _tiers_ahead(action, view, vm)]
-    if not ahead or now >= gate_opens:
-        return None
-    return wait("WaitTurn", f"{vm.key} waits for {', '.join(ahead)} to run first", look_at=gate_opens)
-
-
-def _tiers_ahead(action: ActionView, view: PairView, vm: VmView) -> list[VmView]:
-    """VMs of higher tiers that do not run yet after the same crash. The API may show a lost instance as Running."""
-    lost = {a.target: a.instance_uid for a in view.actions if a.open and a.incident == action.incident}
-    higher = [other for other in view.vms if other.key in lost and other.priority < vm.priority]
-    return [vm for vm in higher if not (vm.running and vm.instance and vm.instance.uid != lost[vm.key])]

@@ -1,19 +1,27 @@
 """Fence: close the node, cut its power, prove it off, record the evidence, then give up what it held.
 
 The order is the safety of the product. Closed first, or the scheduler would put the restarted VMs back on the dead
-node. Proof before release, because releasing a launcher pod is what lets a second instance start. Only `Off`, read
-twice from the BMC of this very server with no sign of life since, is proof; anything else waits, without end and out
-loud.
+node. Proof before release, because releasing a launcher pod is what lets a second instance start. `Off`, read twice
+from the BMC of this very server with no sign of life since, is proof. Where no BMC can speak, the leave that a server
+took in order is, and last the word of a person. Anything else waits, without end and out loud.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from avance.core.attestation import standing_attestation
 from avance.core.effects import CloseNode, DeletePod, MarkOutOfService, OpenNode, PowerOff
+from avance.core.fence_path import pause_between_orders, why_bmc_proves_nothing
+from avance.core.fitness import why_replaced
+from avance.core.graceful_leave import graceful_leave
 from avance.core.intents import crash_incident
 from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence
 from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
-from avance.core.power import same_system
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+
+CLOCK_SKEW_SECONDS = 5.0
+"""What the clocks of two operators' hosts may differ by without anybody noticing."""
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -37,6 +45,8 @@ def _stand_down(action: ActionView, node: NodeView) -> Progress:
 
     Once closing it was ordered, opening it is too, even if the view does not show it closed yet.
     """
+    if node.replaced:
+        return cancel("Reopen", f"{node.name} stays closed: {why_replaced(node)}")
     ordered = action.started("Close") is not None and action.started("Reopen") is None
     if node.closed or ordered:
         return act("Reopen", f"{node.name} is alive after all; opening it again", OpenNode(node.name))
@@ -49,29 +59,42 @@ def _still_open(action: ActionView, node: NodeView) -> bool:
 
 
 def _prove_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
-    reading = node.power
-    if not node.fence_agent:
-        return wait(
-            "PowerOff",
-            f"no fence agent is configured for {node.name}, so nothing proves it off: add it to spec.fencing.nodes",
-        )
-    if reading is None:
+    """The ladder of evidence: what the BMC proves; only where it cannot speak, what the node or a person has said."""
+    obstacle = why_bmc_proves_nothing(node)
+    if obstacle:
+        return _lower_rungs(view, node, now, obstacle)
+    if node.power is None:
         return wait("PowerOff", f"asking the BMC of {node.name} for its power state")
-    if reading.error:
-        return wait("PowerOff", f"cannot tell whether {node.name} is off: {reading.error}")
-    if not same_system(reading.system_uuid, node.system_uuid):
-        return wait("PowerOff", _wrong_server(node, reading.source, reading.system_uuid))
     doubt = doubt_about(view, node, now)
     if not reads_off(node) and doubt:
         return wait("Doubt", f"the power of {node.name} is not cut yet: {doubt}", look_at=now + 1)
     if not reads_off(node):
-        order = PowerOff(node.name, node.system_uuid)
-        return act("PowerOff", f"the BMC of {node.name} reads {reading.state or 'nothing'}: cutting its power", order)
-    return _confirm_off(action, view, node, now)
+        order = PowerOff(node.name, node.system_uuid, pause_between_orders(action, now))
+        state = node.power.state or "nothing"
+        return act("PowerOff", f"the BMC of {node.name} reads {state}: cutting its power", order)
+    return confirm_off(action, view, node, now)
 
 
-def _confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+def _lower_rungs(view: PairView, node: NodeView, now: float, obstacle: str) -> Progress:
+    doubt = doubt_about(view, node, now)
+    if doubt:
+        return wait("Doubt", f"{obstacle}; and {doubt}", look_at=now + 1)
+    left = graceful_leave(view, node, now)
+    if left:
+        return Progress("Release", f"{node.name} is proven to run nothing: it shut down in order", evidence=left)
+    attestation = standing_attestation(view, node, now)
+    if attestation and attestation.evidence:
+        word = replace(attestation.evidence, observed_at=now)
+        return Progress("Release", f"{node.name} is held to be off: {word.message}", evidence=word)
+    return wait("PowerOff", obstacle, look_at=now + 1)
+
+
+def confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
+    """Off was read once: it is proven when it is read again, with no sign of life since."""
     reading, confirming = node.power, action.step is not None and action.step.name == "ConfirmOff"
+    if action.step is not None and action.step.started_at > now + CLOCK_SKEW_SECONDS:
+        # Recorded by an operator whose clock was ahead: counted from there the confirmation could take for ever.
+        return wait("PowerOff" if confirming else "ConfirmOff", f"the BMC of {node.name} reads Off; reading it anew")
     confirm_at = (action.started("ConfirmOff") or now) + view.policy.fencing.confirm_seconds
     peer = view.peer(node.name)
     if reading is None or not confirming or reading.observed_at < confirm_at:
@@ -106,10 +129,3 @@ def _outlived(action: ActionView, view: PairView, node: NodeView) -> Progress:
     if action.evidence and node.boot_id != action.evidence.boot_id:
         return succeed("Release", f"{node.name} has booted since: what it ran has ended with its last life")
     return fail("Release", f"{node.name} gave a sign of life after its BMC had said Off: the BMC is not to be trusted")
-
-
-def _wrong_server(node: NodeView, source: str, system_uuid: str) -> str:
-    return (
-        f"the BMC at {source} is another server's ({system_uuid or 'no UUID'}, {node.name} is {node.system_uuid}): "
-        f"nothing was switched; correct the address for {node.name} in spec.fencing.nodes"
-    )

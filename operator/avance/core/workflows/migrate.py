@@ -8,6 +8,7 @@ from avance.core.health import score
 from avance.core.intents import BACKUP_HEALTHIER
 from avance.core.model import ActionView, MigrationView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+from avance.core.replication import why_not_move
 
 QUEUED = ("", "Pending", "Scheduling")
 """Phases of a migration in which nothing has been copied yet."""
@@ -24,8 +25,10 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     return _begin(action, view, vm, now) if ours is None else _follow(action, view, vm, ours, now)
 
 
-def _cause_gone(action: ActionView, view: PairView, vm: VmView) -> str:
-    """Why a move for the sake of health has lost its sense, in words; empty while it has it."""
+def _lost_sense(action: ActionView, view: PairView, vm: VmView) -> str:
+    """Why a move that copies nothing yet has lost its sense, in words; empty while it has it."""
+    if vm.instance and vm.instance.paused:
+        return f"the guest of {vm.key} is paused, and who paused it wants it to stay as it is"
     source, target = view.node(vm.node), view.node(action.destination)
     if action.reason != BACKUP_HEALTHIER or source is None or target is None:
         return ""
@@ -38,7 +41,11 @@ def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progre
         return cancel("Copy", f"the migration of {vm.key} was withdrawn by somebody; it stays on {vm.node}")
     if vm.instance and vm.instance.migratable is False:
         return fail("Move", f"{vm.key} cannot be live-migrated: {vm.instance.not_migratable_because}")
-    hindrance = why_not_move_to(view, action.destination, now) or _cause_gone(action, view, vm)
+    hindrance = (
+        why_not_move_to(view, action.destination, now)
+        or why_not_move(view, vm, action.destination)
+        or _lost_sense(action, view, vm)
+    )
     if hindrance:
         return cancel("Move", f"{vm.key} stays on {vm.node}: {hindrance}")
     other = next((migration.name for migration in vm.migrations if not migration.final), "")
@@ -54,7 +61,7 @@ def _follow(action: ActionView, view: PairView, vm: VmView, migration: Migration
         return fail(
             "Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}"
         )
-    gone = _cause_gone(action, view, vm)
+    gone = _lost_sense(action, view, vm)
     if gone and migration.phase in QUEUED:
         order = DeleteMigration(migration.name, vm.key)
         return act("Copy", f"withdrawing the move of {vm.key}, which has not begun: {gone}", order)

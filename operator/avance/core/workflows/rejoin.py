@@ -2,16 +2,21 @@
 
 The out-of-service taint goes as soon as the kubelet of a new boot reports Ready: while it is there no daemon of the
 node can run, so neither virt-handler nor replica storage could come back. The cordon, which daemons tolerate, stays
-until the node has been stable for as long as the pair's spec asks.
+until the node has been stable for as long as the pair's spec asks. It has rejoined when its disks are up to date.
+
+Another server of the same name stays closed until a person has accepted it.
 """
 
 from __future__ import annotations
 
-from avance.core.effects import ClearOutOfService, OpenNode, PowerOff, PowerOn
-from avance.core.liveness import Life, judge, reads_off, standing_evidence
-from avance.core.model import ActionView, NodeView, PairView
+from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff, PowerOn
+from avance.core.fitness import why_replaced
+from avance.core.intents import RESYNC
+from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
 from avance.core.progress import Progress, act, fail, succeed, wait
+from avance.core.replication import resyncing
 
 BOOT_PATIENCE_SECONDS = 900.0
 """Longer than a server with much memory takes to test it and boot."""
@@ -26,6 +31,10 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     verdict = judge(view, node, now)
     if verdict.life is Life.DEAD:
         return fail("AwaitBoot", f"{node.name} died again before it had rejoined: {verdict.because}")
+    if node.replaced:
+        # Closed first: a server that nobody knows yet comes without our marks.
+        order = () if node.closed and node.cordoned else (CloseNode(node.name),)
+        return act("Identify", why_replaced(node), *order)
     if verdict.life is not Life.ALIVE or node.ready != "True":
         return wait(
             "AwaitBoot", f"waiting for the kubelet of {node.name} to report Ready", look_at=verdict.reconsider_at
@@ -39,14 +48,25 @@ def _power_on(action: ActionView, view: PairView, node: NodeView, now: float) ->
     if view.live_pods_on(node.name):
         return wait("PowerOn", f"{node.name} still holds launcher pods that must be given up before it boots")
     if node.power is None or node.power.error or not same_system(node.power.system_uuid, node.system_uuid):
-        return wait("PowerOn", f"waiting for {node.name} to boot; its BMC gives no usable answer")
-    if not reads_off(node):
+        return wait("AwaitBmc", f"waiting for {node.name} to boot; its BMC gives no usable answer")
+    if not node.power.is_off:
+        if _only_a_word(action, view, node):
+            order = PowerOff(node.name, node.system_uuid)
+            words = f"{node.name} is off by a person's word alone, and has power ({node.power.state})"
+            return act("MakeSure", f"{words}: cutting it before it boots anew", order)
         return _await_boot(action, view, node, node.power.state, now)
-    if not view.policy.recovery.power_on:
+    if not view.policy.recovery.power_on and action.type is not ActionType.REBOOT:
         return wait(
             "PowerOn", f"{node.name} is off and stays off until a person switches it on (recovery.powerOn: Manual)"
         )
     return act("PowerOn", f"switching {node.name} on", PowerOn(node.name, node.system_uuid))
+
+
+def _only_a_word(action: ActionView, view: PairView, node: NodeView) -> bool:
+    """Attested off, and not seen off by its BMC since: whatever it runs in spite of that word ends here."""
+    evidence = standing_evidence(view, node.name)
+    attested = evidence is not None and evidence.kind == "OperatorAttested"
+    return attested and view.policy.recovery.power_on and action.started("PowerOn") is None
 
 
 def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, now: float) -> Progress:
@@ -68,11 +88,14 @@ def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, 
 def _stabilise(action: ActionView, view: PairView, node: NodeView, now: float) -> Progress:
     if not node.accepts_vms:
         return wait("AwaitVirtHandler", f"{node.name} is Ready; waiting for its virt-handler")
-    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open")
+    stabilising = action.step is not None and action.step.name in ("Stabilise", "Open", RESYNC)
     began = action.started("Stabilise") if stabilising else None
     trusted_at = (now if began is None else began) + view.policy.recovery.stabilisation_seconds
     if began is None or now < trusted_at:
         return wait("Stabilise", f"{node.name} is fit; watching it before it is trusted again", look_at=trusted_at)
     if node.closed:
         return act("Open", f"opening {node.name} to VMs", OpenNode(node.name))
+    if resyncing(view, node.name):
+        # Open already: VMs whose disks are good could start here if the other server died now.
+        return wait(RESYNC, f"{node.name} serves again; its disks are being brought up to date")
     return succeed("Open", f"{node.name} serves again")

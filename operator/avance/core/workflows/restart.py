@@ -1,12 +1,19 @@
-"""Restart: a VM whose guest failed is restarted where it is; asked for by a person, a running one is restarted too."""
+"""Restart: a VM whose guest failed or hangs is restarted; asked for by a person, one that is well is restarted too.
+
+A running guest is shut down first, and started only when its end is proven, like any other. KubeVirt's own restart
+would keep the order to start, and carry it out as soon as somebody removes the instance of a server that was cut off
+meanwhile, whether its guest has ended or not.
+"""
 
 from __future__ import annotations
 
-from avance.core.effects import StartVm
+from avance.core.effects import StopVm
+from avance.core.licence import why_stale
 from avance.core.liveness import Life, judge
 from avance.core.model import ActionView, InstanceView, PairView, VmView
 from avance.core.progress import Progress, act, cancel, wait
 from avance.core.workflows.bring_up import bring_up
+from avance.core.workflows.turn import wait_turn
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -15,16 +22,12 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         return cancel("Start", f"{action.target} shall not run any more")
     instance = vm.instance
     if instance and instance.uid == action.instance_uid and instance.phase == "Running":
-        return _restart_running(view, vm, instance, now)
-    return bring_up(action, view, vm, now)
+        return _end_guest(view, vm, instance, now)
+    return wait_turn(action, view, vm, now) or bring_up(action, view, vm, now)
 
 
-def _restart_running(view: PairView, vm: VmView, instance: InstanceView, now: float) -> Progress:
-    """Only where a live server can end the guest. KubeVirt would keep the order, and start the VM by itself as soon as
-    somebody removes the instance of a server that is cut off, whether its guest has ended or not.
-
-    The step is no `Start`: that one says that the old instance is known to have ended.
-    """
+def _end_guest(view: PairView, vm: VmView, instance: InstanceView, now: float) -> Progress:
+    """Only where a live server can end it: in order if it hears that, else by force after its grace period."""
     node = view.node(instance.node)
     if node is None:
         return cancel(
@@ -35,4 +38,7 @@ def _restart_running(view: PairView, vm: VmView, instance: InstanceView, now: fl
         return cancel("EndGuest", f"nobody can end the guest of {vm.key}: {verdict.because}")
     if verdict.life is not Life.ALIVE:
         return wait("EndGuest", f"waiting for a sign of life: {verdict.because}", look_at=verdict.reconsider_at)
-    return act("EndGuest", f"restarting the guest of {vm.key}", StartVm(vm.key, instance.uid))
+    stale = why_stale(view, vm, "")
+    if stale:
+        return cancel("EndGuest", f"{vm.key} would not start again: {stale}")
+    return act("EndGuest", f"ending the guest of {vm.key} on {instance.node}", StopVm(vm.key, instance.uid))

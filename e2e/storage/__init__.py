@@ -1,0 +1,1 @@
+"""What stands for replicated storage: a LINSTOR controller by its REST API, and Longhorn's definitions."""

@@ -1,0 +1,131 @@
+"""One look at a live pair from outside the operator: reads, and changes nothing.
+
+A person who asks needs neither the BMCs' passwords nor the operator's rights: what the operator has found out about the
+fence paths is in the pair's status.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from avance.core.model import PairView
+from avance.core.power import PowerReading
+from avance.core.storage import StorageProvider
+from avance.kube.client import Kube
+from avance.kube.errors import ApiError, NotFound
+from avance.kube.resources import AVANCE_PAIRS, LEASES, PROTECTED_VMS
+from avance.operator.actions import ActionLog
+from avance.operator.app import LEASE_NAME
+from avance.operator.clock import Clock, from_api
+from avance.operator.disk_status import storage_of
+from avance.operator.observe import Observer
+from avance.operator.power import NodeKey
+from avance.operator.resync import resync
+from avance.operator.store import Store
+
+Object = dict[str, Any]
+
+ABSENT_SECONDS = 60.0
+"""A leader renews its Lease every 1.5 s; after this long none is there, however wrong this machine's clock is."""
+
+
+class NoSuchPair(ValueError):
+    """There is no pair of that name; says which ones there are."""
+
+
+class Unreachable(Exception):
+    """The cluster, or something in it that has to be read, cannot be read; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    view: PairView
+    seen_at: float
+    nobody_acts: str
+    """Why no operator would do anything at all, in words; empty if one leads."""
+
+
+async def glimpse(kubeconfig: str | None, pair: str, namespace: str) -> Glimpse:
+    """Look at a pair (the only one, if no name is given). Raises NoSuchPair and Unreachable."""
+    file = kubeconfig or os.environ.get("KUBECONFIG")
+    if file and not Path(file).is_file():
+        raise Unreachable(f"there is no kubeconfig {file}: name another one with --kubeconfig or $KUBECONFIG")
+    try:
+        kube = await Kube.connect(kubeconfig)
+    except Exception as error:
+        raise Unreachable(f"no cluster to ask: {error}; name a kubeconfig with --kubeconfig or $KUBECONFIG") from error
+    try:
+        return await _look(kube, pair, namespace)
+    except ApiError as error:
+        raise Unreachable(f"the cluster does not answer what has to be asked: {error}") from error
+    except ValidationError as error:
+        raise Unreachable(f"an object does not fit this release's schema: {error}") from error
+    finally:
+        await kube.close()
+
+
+async def _look(kube: Kube, name: str, namespace: str) -> Glimpse:
+    clock = Clock()
+    store = Store(clock)
+    nobody_acts = await _why_nobody_acts(kube, namespace, clock.now())
+    await resync(kube, store, lambda pair: None)
+    obj = _choose(store, name)
+    readings = dict(_readings(obj))
+    observer = Observer(store, ActionLog(store), readings)
+    return Glimpse(_with_disks(observer, store, observer.view(observer.pair(obj))), clock.now(), nobody_acts)
+
+
+def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
+    """What the operator has written about the copies of the disks: who looks from outside may not reach the storage."""
+    if view.policy.storage.provider is StorageProvider.NONE:
+        return view
+    known = {vm.key: store.get(PROTECTED_VMS, vm.name, vm.namespace) for vm in view.vms}
+    found = {key: storage_of(observer.protected_vm(obj).status) for key, obj in known.items() if obj}
+    return replace(view, vms=tuple(replace(vm, storage=found.get(vm.key)) for vm in view.vms))
+
+
+def _choose(store: Store, name: str) -> Object:
+    pairs = {obj["metadata"]["name"]: obj for obj in store.all(AVANCE_PAIRS)}
+    known = ", ".join(sorted(pairs)) or "none"
+    if name:
+        if name not in pairs:
+            raise NoSuchPair(f"there is no AvancePair {name}; there are: {known}")
+        return pairs[name]
+    if len(pairs) != 1:
+        raise NoSuchPair(f"say which pair is meant by --pair; there are: {known}")
+    return next(iter(pairs.values()))
+
+
+def _readings(pair: Object) -> list[tuple[NodeKey, PowerReading]]:
+    """What the operator has written about its last try of each fence path."""
+    found = []
+    for node in (pair.get("status") or {}).get("nodes") or ():
+        path = (node.get("fence") or {}).get("path") or {}
+        error = path.get("message", "") if path.get("state") == "Failed" else ""
+        if path.get("state") in ("Healthy", "Failed"):
+            at = from_api(path.get("checkedAt", ""))
+            state = "" if error else "On"
+            reading = PowerReading(state, node.get("systemUUID", ""), at, error, "as the operator has found it")
+            found.append(((pair["metadata"]["name"], node["name"]), reading))
+    return found
+
+
+async def _why_nobody_acts(kube: Kube, namespace: str, now: float) -> str:
+    """Whether an operator holds the leader's Lease."""
+    try:
+        lease = await kube.get(LEASES, LEASE_NAME, namespace)
+    except NotFound:
+        return f"no operator leads in namespace {namespace}: install it, or name its namespace with --namespace"
+    renewed = from_api(lease["spec"].get("renewTime") or "")
+    if lease["spec"].get("holderIdentity") and now - renewed < ABSENT_SECONDS:
+        return ""
+    last = datetime.fromtimestamp(renewed, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if renewed else "never"
+    return (
+        f"no operator leads: its Lease {namespace}/{LEASE_NAME} was renewed last at {last}; see why its pods do not run"
+    )

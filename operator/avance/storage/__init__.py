@@ -1,0 +1,1 @@
+"""What replicated storage says of the copies of the VMs' disks: LINSTOR, Longhorn, the nodes' own detectors."""
