@@ -8,9 +8,10 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 BIN := .venv/bin
 VENV := .venv/.installed
+comma := ,
 step = @printf '\n\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo lab lab-stop test check lint soak soak-lab mutants bench crds matrix lock clean
+.PHONY: help demo lab lab-stop test check lint soak explore soak-lab mutants bench crds matrix lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,8 +28,10 @@ lab-stop: $(VENV) ## End it
 test: check ## Run every check and every test, those on a real control plane included
 	$(call step,programs of the control plane: built once and cached)
 	@$(BIN)/python -m e2e.controlplane build
-	$(call step,slow tests, and those on a real control plane)
-	@$(BIN)/python -m pytest tests e2e/tests -m slow -n 2 --dist loadfile --no-loadscope-reorder
+	$(call step,slow tests: simulated$(comma) packaged and generated)
+	@$(BIN)/python -m pytest tests -m slow -n auto
+	$(call step,tests on a real control plane)
+	@$(BIN)/python -m pytest e2e/tests -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint ## Run the linters and the fast tests, in under a minute
 	$(call step,fast tests)
@@ -53,6 +56,10 @@ STEPS ?= 1000000
 SEED ?= 1
 soak: $(VENV) ## Simulate a million steps of random faults; STEPS=n and SEED=n choose how many and which
 	@AVANCE_SIM_STEPS=$(STEPS) AVANCE_SIM_SEED=$(SEED) $(BIN)/python -m pytest tests/simulator/test_random_faults.py -m slow -n auto
+
+TROUBLES ?= 2
+explore: $(VENV) ## Search every state that fencing can reach by two troubles; TROUBLES=n chooses how many
+	@AVANCE_TROUBLES=$(TROUBLES) $(BIN)/python -m pytest tests/proof/test_protocol.py -s -k no_troubles
 
 MUTANTS ?=
 WORKERS ?= 1

@@ -253,6 +253,7 @@ class Site(Records):
     async def prepare(self) -> None:
         """An operator that leads, and a pair without VMs and without a past."""
         self._announced.clear()
+        self._unannounced_errors()  # what the operators logged before is another test's, or another module's
         self._first_run = max((run["number"] for run in self.ledger.history()), default=0)
         first = self.lab.operators.get(1)
         if first is None or first.pid is None:
@@ -290,8 +291,7 @@ class Site(Records):
             await self._remove_vms()
         await self._forget_what_failed()
         await self.whole()
-        for action in await self.actions():
-            await self.api.delete(f"{ACTIONS}/{action.name}")
+        await self._remove_actions()
         await self.api.patch(KUBEVIRT, {"spec": {"configuration": {"migrations": None}}})
         self._unannounced_errors()
 
@@ -303,7 +303,12 @@ class Site(Records):
             return not (await self.api.get(PAIRS))["items"]
 
         await self.until(gone, "the pair removed")
+        await self._remove_actions()  # the crashes on record are a server's past too
         await self.apply_pair()
+
+    async def _remove_actions(self) -> None:
+        for action in await self.actions():
+            await self.api.delete(f"{ACTIONS}/{action.name}")
 
     async def _remove_vms(self) -> None:
         for pvm in (await self.api.get(PVMS))["items"]:

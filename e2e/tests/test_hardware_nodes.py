@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 
 import pytest
 
@@ -19,6 +21,7 @@ from e2e.hardware import (
 from e2e.lab import Lab
 from e2e.tests.conftest import boot, until_ready
 from e2e.tests.nodes import condition, create_pod, delete_pod, patch_condition, pod_phase, until_running
+from e2e.tests.server_signals import server_pid
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
@@ -40,6 +43,14 @@ async def test_every_node_has_a_kubelets_lease(hardware: Hardware, api: Api) -> 
     assert {name: spec["holderIdentity"] for name, spec in told.items()} == {name: name for name in hardware.servers}
     assert {spec["leaseDurationSeconds"] for spec in told.values()} == {40}
     assert {lease["metadata"]["ownerReferences"][0]["kind"] for lease in leases} == {"Node"}
+
+
+async def test_a_kubelet_that_ends_by_itself_is_started_again(bare_lab: Lab, hardware: Hardware, api: Api) -> None:
+    """As systemd does it: a server that lives has a kubelet."""
+    os.kill(server_pid(bare_lab.control_plane, "kwok-node-b"), signal.SIGKILL)
+    await create_pod(api, "after-it", "node-b")
+    await until_running(api, "after-it")
+    await delete_pod(api, "after-it")
 
 
 async def test_a_crash_ends_the_kubelet_and_a_boot_brings_a_new_boot_id(
