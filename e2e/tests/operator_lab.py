@@ -307,8 +307,12 @@ class Site(Records):
         await self.apply_pair()
 
     async def _remove_actions(self) -> None:
-        for action in await self.actions():
-            await self.api.delete(f"{ACTIONS}/{action.name}")
+        async def none_left() -> bool:
+            for action in await self.actions():
+                await refused(self.api.delete(f"{ACTIONS}/{action.name}"))  # Kubernetes may be faster: its pair is gone
+            return not await self.actions()
+
+        await self.until(none_left, "no actions left")
 
     async def _remove_vms(self) -> None:
         for pvm in (await self.api.get(PVMS))["items"]:
