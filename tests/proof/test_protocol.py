@@ -13,7 +13,6 @@ from tests.proof import protocol
 from tests.proof.protocol import moves, wrong, wrongly_sent
 from tests.proof.states import NAMES, State
 
-
 TROUBLES = int(os.environ.get("AVANCE_TROUBLES", "1"))
 
 

@@ -20,6 +20,7 @@ from tests.core.views import GIB, NOW, action, evidence, fault, launcher, node, 
 
 A, B = node("node-a", power=reads("On")), node("node-b", power=reads("On", "node-b"))
 DB, WEB = running("db", priority=RestartPriority.HIGH), running("web", priority=RestartPriority.LOW)
+LOCAL = replace(WEB.instance, migratable=False, not_migratable_because="a disk is local")  # type: ignore[type-var]
 CRASH = Question(Deed.CRASH, "node-a")
 
 
@@ -102,6 +103,28 @@ def test_a_part_that_fails_moves_every_vm_away() -> None:
     answer = ask(whole(), Question(Deed.FAIL, "node-a", ComponentKind.POWER_SUPPLY, "PSU2"), NOW)
     assert sorted(done(answer)) == [("CallHome", "node-a"), ("Migrate", "default/db"), ("Migrate", "default/web")]
     assert {(vm.after, vm.down_seconds) for vm in answer.vms} == {("node-b", 0)}
+
+
+@pytest.mark.parametrize(
+    ("view", "stays", "words"),
+    [
+        (
+            whole(vms=(replace(WEB, instance=LOCAL), DB)),
+            ["default/web"],
+            "KubeVirt cannot move it while it runs: a disk is local",
+        ),
+        (whole(b=replace(B, cordoned=True)), ["default/web", "default/db"], "node-b is cordoned"),
+        (whole(b=replace(B, faults=(fault("DiskProblem", on="node-b"),))), [], ""),
+    ],
+    ids=["not migratable", "backup closed", "backup no better"],
+)
+def test_a_part_that_fails_leaves_a_vm_on_the_worse_server_and_why(
+    view: PairView, stays: list[str], words: str
+) -> None:
+    answer = ask(view, Question(Deed.FAIL, "node-a", ComponentKind.POWER_SUPPLY, "PSU2"), NOW)
+    assert all(vm.runs and vm.down_seconds == 0 for vm in answer.vms)
+    assert [blocker.partition(":")[0] for blocker in answer.blockers] == stays
+    assert all(f"it stays on node-a, the worse server: {words}" in told for told in answer.blockers)
 
 
 def test_a_drain_moves_every_vm_away_and_says_what_stays() -> None:

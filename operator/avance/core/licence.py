@@ -8,14 +8,14 @@ removed. Never from stale disks: it needs an up-to-date copy as well, by what th
 from __future__ import annotations
 
 from avance.core.fitness import why_replaced
-from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.liveness import CONTACT_SECONDS, Life, judge, standing_evidence
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
 from avance.core.replication import why_ask_again, why_not_start_anywhere, why_not_start_on
 
-ORPHAN_SECONDS = 12.0
+ORPHAN_SECONDS = CONTACT_SECONDS
 """In contact for so long a kubelet has ended a guest whose launcher pod has vanished.
 
-It needs a few seconds; but it renews its Lease only every 10 s, and the first renewal may tell of a moment's contact.
+It needs a few seconds; but the first renewal of its Lease may tell of a moment's contact: the next one has to follow.
 """
 
 

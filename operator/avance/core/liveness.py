@@ -22,7 +22,6 @@ OPINIONS_NEEDED = 2
 CONTACT_SECONDS = 12.0
 """Kubelets renew their Lease every 10 s: after a longer pause the contact has begun anew."""
 
-
 LATE_SIGN_SECONDS = 8.0
 """What a sign of life may need from the node to this operator; kubelets renew their Lease every 10 s."""
 

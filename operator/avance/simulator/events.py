@@ -167,7 +167,7 @@ def migration_trouble(sim: Simulation, vm: str, how: str) -> None:
 @EVENTS.says("{vm} cannot be live-migrated any more")
 def not_migratable(sim: Simulation, vm: str) -> None:
     if vm in sim.api.instances:
-        sim.api.change(sim.api.instances, vm, migratable=False)
+        sim.api.change(sim.api.instances, vm, migratable=False, not_migratable_because="a disk of it cannot be shared")
 
 
 # ── people ──

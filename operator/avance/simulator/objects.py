@@ -94,6 +94,7 @@ class Instance:
     node: str = ""
     ready: bool = False
     migratable: bool = True
+    not_migratable_because: str = ""
     evacuate_from: str = ""
     paused: bool = False
     """By a person, as KubeVirt has it."""

@@ -156,7 +156,7 @@ class Observer:
             ready=instance.ready,
             ended_at=seen_at if instance.phase.final else None,
             migratable=instance.migratable,
-            not_migratable_because="" if instance.migratable else "a disk of it cannot be shared",
+            not_migratable_because=instance.not_migratable_because,
             evacuate_from=instance.evacuate_from,
             paused=instance.paused,
             signs=self._signs(instance, check, now),

@@ -13,6 +13,7 @@ from avance.core.components import COMPONENT_CLASSES, ComponentKind
 from avance.core.model import ActionPhase, PairView, VmPhase
 from avance.core.pairing import why_no_pair
 from avance.core.phase_times import Estimate, Phase, estimate
+from avance.core.rules.health_comparison import why_it_stays
 from avance.simulator import invariants
 from avance.simulator.events import REPORTED_BY
 from avance.simulator.from_view import simulation_of
@@ -203,7 +204,17 @@ def _vm(sim: Simulation, question: Question, vm: str, before: str, down: float) 
         because = _what_is_waited_for(sim, vm, question.node) or "it does not run, and nothing is done about it"
     elif question.deed is Deed.DRAIN and after == question.node:
         because = _what_is_waited_for(sim, vm, question.node) or f"it is still on {after}"
+    elif question.deed is Deed.FAIL and after == question.node:
+        because = _what_keeps_it(sim, vm)
     return VmOutcome(vm, before, after if runs else "", down, runs, because)
+
+
+def _what_keeps_it(sim: Simulation, vm: str) -> str:
+    """A part that fails moves a VM only where the other server is the healthier one; else it stays, and all is well."""
+    view = sim.operator.view if sim.operator else None
+    seen = next((each for each in view.vms if each.key == vm), None) if view else None
+    why = why_it_stays(view, seen, sim.now) if view and seen else ""
+    return f"it stays on {seen.node}, the worse server: {why}" if why and seen else ""
 
 
 def _what_is_waited_for(sim: Simulation, vm: str, node: str) -> str:

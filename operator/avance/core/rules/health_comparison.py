@@ -65,6 +65,21 @@ def _move_all(view: PairView, source: NodeView, target: NodeView, now: float) ->
         )
 
 
+def why_it_stays(view: PairView, vm: VmView, now: float) -> str:
+    """What keeps a VM on a server that is worse than the other one, in words; empty where nothing does."""
+    source, target = view.node(vm.node), view.peer(vm.node)
+    if source is None or target is None or not _healthier(view, target, source):
+        return ""
+    immovable = vm.instance.not_migratable_because if vm.instance and vm.instance.migratable is False else ""
+    return (
+        why_not_move_to(view, target.name, now)
+        or (f"{target.name} comes and goes" if flaps_until(target.history, view.policy.health, now) else "")
+        or (f"KubeVirt cannot move it while it runs: {immovable}" if immovable else "")
+        or why_not_move(view, vm, target.name)
+        or ("" if vm.needs.fits_in(room_on(view, target)) else f"{target.name} has no room for it")
+    )
+
+
 def _movable(vm: VmView, source: NodeView) -> bool:
     """Running there, not paused, and not known to be unable to migrate."""
     instance = vm.instance
