@@ -1,6 +1,7 @@
 """The chart as the real helm renders it: what is installed by default, and what each value changes."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ CLUSTER_WIDE = {
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 }
+USER_ROLES = {"avance-view", "avance-edit", "avance-admin", "avance-attest"}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,14 @@ def pod_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return spec
 
 
-def rules_of(objects: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Every rule with the place where it holds: a namespace, or `everywhere`."""
+def operators_roles(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     roles = of_kind(objects, "ClusterRole") + of_kind(objects, "Role")
+    return [role for role in roles if role["metadata"]["name"] not in USER_ROLES]
+
+
+def rules_of(objects: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Every rule of the operator with the place where it holds: a namespace, or `everywhere`."""
+    roles = operators_roles(objects)
     return [(role["metadata"].get("namespace", "everywhere"), rule) for role in roles for rule in role["rules"]]
 
 
@@ -62,7 +69,8 @@ def test_the_defaults_install_one_operator_with_all_that_it_needs(objects: list[
     kinds = sorted(document["kind"] for document in objects)
     assert kinds == sorted(
         ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"] * 2
-        + ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Service", "Deployment"]
+        + ["ClusterRole"] * 5 + ["ServiceAccount", "ClusterRoleBinding", "Service", "Deployment"]
+        + ["NetworkPolicy", "PodDisruptionBudget"]
         + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
     )  # fmt: skip
 
@@ -87,7 +95,10 @@ def test_selectors_find_the_pods(objects: list[dict[str, Any]]) -> None:
     service = only(objects, "Service")["spec"]
     anti_affinity = deployment["template"]["spec"]["affinity"]["podAntiAffinity"]
     (term,) = anti_affinity["requiredDuringSchedulingIgnoredDuringExecution"]
-    for selector in (deployment["selector"]["matchLabels"], service["selector"], term["labelSelector"]["matchLabels"]):
+    (spread,) = deployment["template"]["spec"]["topologySpreadConstraints"]
+    budget, policy = only(objects, "PodDisruptionBudget")["spec"], only(objects, "NetworkPolicy")["spec"]
+    selectors = [deployment["selector"], term["labelSelector"], spread["labelSelector"], budget["selector"]]
+    for selector in (service["selector"], *(one["matchLabels"] for one in (*selectors, policy["podSelector"]))):
         assert selector
         assert selector.items() <= labels
     (container,) = deployment["template"]["spec"]["containers"]
@@ -112,6 +123,59 @@ def test_every_container_is_restricted(objects: list[dict[str, Any]]) -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+
+
+def test_openshift_chooses_the_user(helm: Helm) -> None:
+    """Its restricted profile refuses every user that is not of the namespace's own range."""
+    context = pod_of(helm.template("--api-versions", "security.openshift.io/v1"))["securityContext"]
+    assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def test_a_drain_takes_one_replica_at_a_time_and_is_never_held_up(objects: list[dict[str, Any]]) -> None:
+    budget = only(objects, "PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_only_probes_and_metrics_get_in(objects: list[dict[str, Any]]) -> None:
+    policy = only(objects, "NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress"], "what it may reach is limited by those who know their BMCs"
+    assert [rule["ports"] for rule in policy["ingress"]] == [[{"port": "probes"}], [{"port": "metrics"}]]
+
+
+def test_the_way_out_can_be_limited_to_what_it_needs(helm: Helm) -> None:
+    limited = {
+        "enabled": True,
+        "apiServer": {"cidrs": ["10.0.0.10/32"], "ports": [6443]},
+        "bmcs": [{"cidr": "10.0.9.0/24", "ports": [443], "udpPorts": [623]}],
+        "storage": [{"namespace": "piraeus-datastore", "ports": [3370]}],
+    }
+    objects = helm.template("--set-json", f"networkPolicy.egress={json.dumps(limited)}")
+    policy = only(objects, "NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    namespace = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "piraeus-datastore"}}}
+    assert policy["egress"] == [
+        {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+        {"ports": [{"port": 6443}], "to": [{"ipBlock": {"cidr": "10.0.0.10/32"}}]},
+        {"to": [{"ipBlock": {"cidr": "10.0.9.0/24"}}], "ports": [{"port": 443}, {"port": 623, "protocol": "UDP"}]},
+        {"to": [namespace], "ports": [{"port": 3370}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ("networkPolicy.egress.enabled=true", r"bmcs is empty.* could fence nothing\. List the BMCs"),
+        (
+            "networkPolicy.egress.enabled=true,networkPolicy.egress.bmcs[0].cidr=10.0.9.7/32,"
+            "networkPolicy.egress.bmcs[0].ports={443},storage.provider=Linstor",
+            r"storage is empty.* asks its controller\. List it",
+        ),
+    ],
+)
+def test_a_way_out_that_is_too_narrow_is_refused(helm: Helm, settings: str, complaint: str) -> None:
+    with pytest.raises(HelmError, match=complaint):
+        helm.template("--set", settings)
 
 
 def test_the_operator_outlives_a_node(objects: list[dict[str, Any]]) -> None:
@@ -156,8 +220,7 @@ def test_only_the_leaders_lease_can_be_changed(objects: list[dict[str, Any]]) ->
 def test_every_binding_leads_to_its_role_and_to_the_service_account(objects: list[dict[str, Any]]) -> None:
     account = only(objects, "ServiceAccount")["metadata"]
     roles = {
-        (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"])
-        for role in of_kind(objects, "ClusterRole") + of_kind(objects, "Role")
+        (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"]) for role in operators_roles(objects)
     }
     bindings = of_kind(objects, "ClusterRoleBinding") + of_kind(objects, "RoleBinding")
     bound = {(b["roleRef"]["kind"], b["metadata"].get("namespace"), b["roleRef"]["name"]) for b in bindings}
@@ -167,6 +230,26 @@ def test_every_binding_leads_to_its_role_and_to_the_service_account(objects: lis
             {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
         ]
     assert pod_of(objects)["serviceAccountName"] == account["name"]
+
+
+def test_people_get_rights_by_the_clusters_own_roles(helm: Helm, objects: list[dict[str, Any]]) -> None:
+    def merged_into(rendered: list[dict[str, Any]]) -> dict[str, set[str]]:
+        prefix = "rbac.authorization.k8s.io/aggregate-to-"
+        roles = [
+            role["metadata"] for role in of_kind(rendered, "ClusterRole") if role["metadata"]["name"] in USER_ROLES
+        ]
+        return {
+            role["name"]: {label.removeprefix(prefix) for label in role["labels"] if label.startswith(prefix)}
+            for role in roles
+        }
+
+    assert merged_into(objects) == {
+        "avance-view": {"view", "edit", "admin"},
+        "avance-edit": {"edit", "admin"},
+        "avance-admin": {"admin"},
+        "avance-attest": set(),
+    }
+    assert set().union(*merged_into(helm.template("--set", "rbac.aggregate=false")).values()) == set()
 
 
 def test_definitions_are_installed_whole(objects: list[dict[str, Any]]) -> None:
@@ -221,6 +304,11 @@ def test_extra_objects_are_templates(helm: Helm) -> None:
         ("tolerations[0].operator=Exist", "'/tolerations/0/operator': value must be one of"),
         ("metrics.enabled=true", "'/metrics': additional properties 'enabled' not allowed"),
         ("affinity.pod=x", "'/affinity': additional properties 'pod' not allowed"),
+        ("networkPolicy.egress.bmcs[0].cidr=10.0.9.7", "'/networkPolicy/egress/bmcs/0/cidr'"),
+        ("networkPolicy.egress.bmcs[0].address=x", "'/networkPolicy/egress/bmcs/0': missing property 'cidr'"),
+        ("networkPolicy.egress.apiServer.ports={70000}", "'/networkPolicy/egress/apiServer/ports/0': maximum"),
+        ("podDisruptionBudget.minAvailable=2", "'/podDisruptionBudget': additional properties 'minAvailable' not"),
+        ("topologySpreadConstraints[0].maxSkew=1", "'/topologySpreadConstraints/0': missing properties"),
         ("nodeSelector=a", "'/nodeSelector': got string, want object"),
     ],
 )
@@ -230,6 +318,8 @@ def test_a_wrong_value_is_refused_by_its_name(helm: Helm, setting: str, complain
     assert complaint in str(refusal.value)
 
 
+BEFORE = {"networkPolicy.egress": 'networkPolicy.egress={"enabled":true,"bmcs":[{"cidr":"10.0.9.0/24","ports":[443]}]}'}
+"""What has to be switched on first for a value to mean anything."""
 # For every value of values.yaml, a setting that must make a difference.
 SETTINGS = {
     "nameOverride": '"other"',
@@ -251,7 +341,16 @@ SETTINGS = {
     "rbac.secretNames": '["bmc"]',
     "storage.provider": '"Longhorn"',
     "rbac.kubevirtSettings": "true",
+    "rbac.aggregate": "false",
     "admissionPolicy.enabled": "false",
+    "podDisruptionBudget.enabled": "false",
+    "networkPolicy.enabled": "false",
+    "networkPolicy.metricsFrom": '[{"ipBlock":{"cidr":"10.0.0.0/8"}}]',
+    "networkPolicy.egress.enabled": "false",
+    "networkPolicy.egress.apiServer.cidrs": '["10.0.0.10/32"]',
+    "networkPolicy.egress.apiServer.ports": "[8443]",
+    "networkPolicy.egress.bmcs": '[{"cidr":"10.0.9.0/24","udpPorts":[623]}]',
+    "networkPolicy.egress.storage": '[{"namespace":"linstor","ports":[3370]}]',
     "metrics.service.enabled": "false",
     "metrics.service.annotations": '{"a":"b"}',
     "resources.requests.cpu": '"1"',
@@ -261,6 +360,7 @@ SETTINGS = {
     "nodeSelector": '{"a":"b"}',
     "tolerations": "[]",
     "affinity": '{"nodeAffinity":{"a":"b"}}',
+    "topologySpreadConstraints": '[{"maxSkew":1,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule"}]',
     "podAnnotations": '{"a":"b"}',
     "podLabels": '{"a":"b"}',
     "extraObjects": '["kind: X"]',
@@ -281,8 +381,9 @@ def test_every_value_has_its_setting() -> None:
 
 
 @pytest.mark.parametrize("path", SETTINGS)
-def test_every_value_makes_a_difference(helm: Helm, objects: list[dict[str, Any]], path: str) -> None:
-    assert helm.template("--set-json", f"{path}={SETTINGS[path]}") != objects
+def test_every_value_makes_a_difference(helm: Helm, path: str) -> None:
+    before = [word for part, on in BEFORE.items() if path.startswith(f"{part}.") for word in ("--set-json", on)]
+    assert helm.template(*before, "--set-json", f"{path}={SETTINGS[path]}") != helm.template(*before)
 
 
 def test_the_notes_say_what_to_do_next(helm: Helm) -> None:
