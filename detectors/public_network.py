@@ -17,7 +17,7 @@ _NET = "sys/class/net"
 _ERRORS = ("rx_errors", "tx_errors")
 _MINUTE = 60.0
 _ARP, _IPV4 = 0x0806, 0x0800
-_TRIES, _PATIENCE = 3, 0.5
+_TRIES, _PATIENCE = 3, 0.3
 """How often a gateway is asked, and how many seconds it has for each answer."""
 
 
@@ -50,6 +50,8 @@ def _default_routes(host: Host) -> dict[str, str]:
 
 def _of(host: Host, interface: PublicInterface) -> list[Fault]:
     name = interface.name
+    if time.monotonic() > host.deadline:
+        raise CantTellError(f"no time was left to look at {name}: the other interfaces took it")
     known = f"interface-{name}"
     if not (host.root / _NET / name).exists():
         if seen_before(host, known):
