@@ -3,6 +3,8 @@
 # A registry that you trust, and a digest behind the tag (3.13-slim@sha256:…), pin the base for good:
 # docker build --build-arg BASE=registry.example/python:3.13-slim@sha256:… .
 ARG BASE=python:3.13-slim
+# What `--target detectors` takes node-problem-detector from; a registry of your own and a digest pin it likewise.
+ARG NPD=registry.k8s.io/node-problem-detector/node-problem-detector:v1.36.0
 
 FROM ${BASE} AS build
 WORKDIR /src
@@ -15,6 +17,28 @@ COPY operator operator
 # Built by the setuptools that the lock has brought, not by whatever is newest.
 RUN /opt/avance/bin/pip install --no-cache-dir --no-compile --no-deps --no-index --no-build-isolation . \
  && /opt/avance/bin/python -m pip uninstall --yes pip
+
+# docker build --target detectors: what runs on the nodes of a pair (docs/detectors.md). Its own stage, not part of the operator.
+FROM ${NPD} AS npd
+
+FROM ${BASE} AS detectors
+LABEL org.opencontainers.image.title="avance-detectors" \
+      org.opencontainers.image.description="node-problem-detector, avance's plug-ins, and the tools that they ask" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# The tools of RAID controllers are not free to be shipped: they are mounted from the node.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends drbd-utils ipmitool libsystemd0 nvme-cli smartmontools \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=npd /node-problem-detector /node-problem-detector
+COPY --from=npd /config /config
+COPY detectors /opt/avance-detectors/detectors
+RUN python -m compileall -q /opt/avance-detectors
+# Root: pings and the device nodes of the hardware need it; the chart takes away what else root may do.
+ENV PYTHONPATH=/opt/avance-detectors \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+ENTRYPOINT ["/node-problem-detector"]
 
 FROM ${BASE}
 ARG VERSION=0.1.0

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from e2e.controlplane import ensure_binaries
+from e2e.tests import test_chart_detectors
 from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError, of_kind, only
 
 CLUSTER_WIDE = {
@@ -377,7 +378,8 @@ def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
 
 def test_every_value_has_its_setting() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert set(SETTINGS) == set(leaves(values))
+    detectors = {f"detectors.{path}" for path in (*test_chart_detectors.SETTINGS, "enabled", "pairs")}
+    assert set(SETTINGS) | detectors == set(leaves(values))
 
 
 @pytest.mark.parametrize("path", SETTINGS)
