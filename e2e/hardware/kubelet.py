@@ -51,7 +51,8 @@ class Kubelet:
         await self._register()
         user, groups = f"system:node:{self._server.name}", ("system:nodes",)
         kubeconfig = self._control_plane.kubeconfig_for(user, groups)
-        self._running = asyncio.create_task(self._run_kwok(kubeconfig), name=f"kwok {self._server.name}")
+        self._process = await self._start_kwok(kubeconfig)
+        self._running = asyncio.create_task(self._keep_running(kubeconfig), name=f"kwok {self._server.name}")
         self._renewal = asyncio.create_task(self._renew_lease(kubeconfig), name=f"lease {self._server.name}")
 
     async def kill(self) -> None:
@@ -80,14 +81,18 @@ class Kubelet:
 
         await wait_until(ready, timeout, f"node {self._server.name} Ready")
 
-    async def _run_kwok(self, kubeconfig: Path) -> None:
-        for _ in range(1 + _RESTARTS):
-            self._process = await self._control_plane.processes.start(
-                f"kwok-{self._server.name}", self._control_plane.binaries.kwok,
-                "--config", _STAGES, "--kubeconfig", kubeconfig, "--manage-single-node", self._server.name,
-                "--node-ip", self._server.address, "--cidr", f"10.244.{self._server.address.rpartition('.')[2]}.0/24",
-            )  # fmt: skip
-            await self._process.wait()
+    async def _start_kwok(self, kubeconfig: Path) -> ServerProcess:
+        return await self._control_plane.processes.start(
+            f"kwok-{self._server.name}", self._control_plane.binaries.kwok,
+            "--config", _STAGES, "--kubeconfig", kubeconfig, "--manage-single-node", self._server.name,
+            "--node-ip", self._server.address, "--cidr", f"10.244.{self._server.address.rpartition('.')[2]}.0/24",
+        )  # fmt: skip
+
+    async def _keep_running(self, kubeconfig: Path) -> None:
+        for _ in range(_RESTARTS):
+            if self._process is not None:
+                await self._process.wait()
+            self._process = await self._start_kwok(kubeconfig)
 
     async def _register(self) -> None:
         api, path = self._control_plane.api, f"/api/v1/nodes/{self._server.name}"

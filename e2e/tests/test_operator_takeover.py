@@ -72,6 +72,18 @@ async def test_api_server_stands_still_in_a_migration_and_a_server_dies_meanwhil
     assert len({run["vmi_uid"] for run in site.runs("web")}) == 2
 
 
+async def test_an_operator_that_is_told_to_stop_in_the_middle_of_its_work_ends_in_order(site: Site) -> None:
+    """Its Lease is free at once, its exit status says that all is well, and its log holds no error."""
+    for seconds in range(1, 6):
+        await site.apply_pair(recovery={"stabilisationSeconds": seconds})
+        stopping = site.lab.operators[1]
+        await site.operator("stop")
+        assert await stopping.wait() == 0
+        assert (await site.api.get(LEASE))["spec"]["holderIdentity"] == ""
+        await site.operator("start")
+        await site.until(lambda: _leads(site, 1), "it leads")
+
+
 async def leader_gives_up(site: Site, while_it_lasts: Callable[[], Awaitable[None]] | None = None) -> None:
     """The API server stands still until the leader has ended; then it goes on, and the dead one stands by again."""
     site.announce("leadership lost")

@@ -185,14 +185,17 @@ def _error(task: asyncio.Task[None]) -> BaseException | None:
 
 
 def _exit_status(watching: asyncio.Task[None], leading: asyncio.Task[None]) -> int:
+    lost = _error(leading)
+    if isinstance(lost, LeadershipLost):
+        log.error("leadership lost, ending: %s", lost)
+        # At once, whatever else is under way: somebody else may lead already.
+        sys.stderr.flush()
+        os._exit(EXIT_LOST)
     for task in (leading, watching):
         error = _error(task)
-        if isinstance(error, LeadershipLost):
-            log.error("leadership lost, ending: %s", error)
-            # At once, whatever else is under way: somebody else may lead already.
-            sys.stderr.flush()
-            os._exit(EXIT_LOST)
-        if error is not None:
+        # kopf ends by ending every task of the loop, and raises what they raised: a loop that found the Lease given up
+        # is no error of the watches.
+        if error is not None and not isinstance(error, LeadershipLost):
             log.error("ending on an error nobody foresaw", exc_info=error)
             return 1
     return 0
