@@ -32,6 +32,9 @@ PAIR = "written"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def kube(lab: Lab) -> AsyncIterator[Kube]:
+    """Nobody but the test writes: an operator that other tests have left running is stopped."""
+    for number in [number for number, operator in lab.operators.items() if operator.pid is not None]:
+        await lab.operator("stop", number)
     kube = await Kube.connect(str(lab.control_plane.kubeconfig))
     yield kube
     await kube.close()
