@@ -7,6 +7,8 @@ fence paths is in the pair's status.
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +16,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from avance.api.pair import AvancePair
+from avance.api.protected_vm import ProtectedVM
 from avance.core.model import PairView
 from avance.core.power import PowerReading
 from avance.core.storage import StorageProvider
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, NotFound
-from avance.kube.resources import AVANCE_PAIRS, LEASES, PROTECTED_VMS
+from avance.kube.resources import AVANCE_PAIRS, LEASES, NODES, PROTECTED_VMS
 from avance.operator.actions import ActionLog
 from avance.operator.app import LEASE_NAME
 from avance.operator.clock import Clock, from_api
@@ -27,7 +31,7 @@ from avance.operator.disk_status import storage_of
 from avance.operator.observe import Observer
 from avance.operator.power import NodeKey
 from avance.operator.resync import resync
-from avance.operator.store import Store
+from avance.operator.store import Store, key_of
 
 Object = dict[str, Any]
 
@@ -45,14 +49,28 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
+    pair: AvancePair
+    """What the operator has said of it, in its status: it listens all the time, which one look cannot make up for."""
+    vms: Mapping[str, ProtectedVM]
+    """By `namespace/name`."""
     view: PairView
     seen_at: float
     nobody_acts: str
     """Why no operator would do anything at all, in words; empty if one leads."""
 
 
-async def glimpse(kubeconfig: str | None, pair: str, namespace: str) -> Glimpse:
-    """Look at a pair (the only one, if no name is given). Raises NoSuchPair and Unreachable."""
+async def glimpse(kubeconfig: str | None, pair: str, namespace: str, about: str = "") -> Glimpse:
+    """Look at a pair: that of this name, else that of the node or VM that it is about, else the only one.
+
+    Raises NoSuchPair and Unreachable.
+    """
+    async with connected(kubeconfig) as kube:
+        return await _look(kube, pair, namespace, about)
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str | None) -> AsyncIterator[Kube]:
+    """A client for a person's command. Raises Unreachable for whatever the cluster does not answer."""
     file = kubeconfig or os.environ.get("KUBECONFIG")
     if file and not Path(file).is_file():
         raise Unreachable(f"there is no kubeconfig {file}: name another one with --kubeconfig or $KUBECONFIG")
@@ -61,7 +79,7 @@ async def glimpse(kubeconfig: str | None, pair: str, namespace: str) -> Glimpse:
     except Exception as error:
         raise Unreachable(f"no cluster to ask: {error}; name a kubeconfig with --kubeconfig or $KUBECONFIG") from error
     try:
-        return await _look(kube, pair, namespace)
+        yield kube
     except ApiError as error:
         raise Unreachable(f"the cluster does not answer what has to be asked: {error}") from error
     except ValidationError as error:
@@ -70,15 +88,22 @@ async def glimpse(kubeconfig: str | None, pair: str, namespace: str) -> Glimpse:
         await kube.close()
 
 
-async def _look(kube: Kube, name: str, namespace: str) -> Glimpse:
+async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     clock = Clock()
     store = Store(clock)
     nobody_acts = await _why_nobody_acts(kube, namespace, clock.now())
     await resync(kube, store, lambda pair: None)
-    obj = _choose(store, name)
-    readings = dict(_readings(obj))
-    observer = Observer(store, ActionLog(store), readings)
-    return Glimpse(_with_disks(observer, store, observer.view(observer.pair(obj))), clock.now(), nobody_acts)
+    obj = _choose(store, name, about)
+    observer = Observer(store, ActionLog(store), dict(_readings(obj)))
+    pair = observer.pair(obj)
+    members = store.members(PROTECTED_VMS, pair.metadata.name)
+    return Glimpse(
+        pair=pair,
+        vms={"/".join(key_of(vm)): observer.protected_vm(vm) for vm in members},
+        view=_with_disks(observer, store, observer.view(pair)),
+        seen_at=clock.now(),
+        nobody_acts=nobody_acts,
+    )
 
 
 def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
@@ -90,16 +115,30 @@ def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
     return replace(view, vms=tuple(replace(vm, storage=found.get(vm.key)) for vm in view.vms))
 
 
-def _choose(store: Store, name: str) -> Object:
+def _choose(store: Store, name: str, about: str) -> Object:
     pairs = {obj["metadata"]["name"]: obj for obj in store.all(AVANCE_PAIRS)}
     known = ", ".join(sorted(pairs)) or "none"
     if name:
         if name not in pairs:
             raise NoSuchPair(f"there is no AvancePair {name}; there are: {known}")
         return pairs[name]
-    if len(pairs) != 1:
-        raise NoSuchPair(f"say which pair is meant by --pair; there are: {known}")
-    return next(iter(pairs.values()))
+    meant = {pair: obj for pair, obj in pairs.items() if not about or about in _belongings(store, obj)}
+    if not meant and about and pairs:
+        raise NoSuchPair(f"no pair has a node or VM {about}; the pairs are: {known}")
+    if len(meant) != 1:
+        raise NoSuchPair(f"say which pair is meant by --pair; there are: {', '.join(sorted(meant)) or 'none'}")
+    return next(iter(meant.values()))
+
+
+def _belongings(store: Store, pair: Object) -> Iterator[str]:
+    """Names of what belongs to a pair: nodes, and VMs with and without their namespace."""
+    wanted = pair["spec"]["nodeSelector"].items()
+    for node in store.all(NODES):
+        if wanted <= (node["metadata"].get("labels") or {}).items():
+            yield node["metadata"]["name"]
+    for vm in store.members(PROTECTED_VMS, pair["metadata"]["name"]):
+        yield vm["metadata"]["name"]
+        yield "/".join(key_of(vm))
 
 
 def _readings(pair: Object) -> list[tuple[NodeKey, PowerReading]]:

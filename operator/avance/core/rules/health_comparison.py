@@ -70,6 +70,11 @@ def why_it_stays(view: PairView, vm: VmView, now: float) -> str:
     source, target = view.node(vm.node), view.peer(vm.node)
     if source is None or target is None or not _healthier(view, target, source):
         return ""
+    return why_not_moved_to(view, vm, target, now)
+
+
+def why_not_moved_to(view: PairView, vm: VmView, target: NodeView, now: float) -> str:
+    """What would keep a VM from being moved to the other server, however much healthier that is; empty if nothing."""
     immovable = vm.instance.not_migratable_because if vm.instance and vm.instance.migratable is False else ""
     return (
         why_not_move_to(view, target.name, now)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from avance.cli import options
+from avance.cli.exits import NO, OK, USAGE, Failure
+from avance.cli.looking import look
 from avance.core.components import ComponentKind
 from avance.core.what_if import blockers
 from avance.simulator.answer import as_json, as_text
@@ -17,9 +19,6 @@ from avance.simulator.what_if import Deed, Question, ask
 
 if TYPE_CHECKING:
     from avance.operator.glimpse import Glimpse
-
-SURVIVED, BLOCKED, USAGE, UNREACHABLE = range(4)
-"""Exit statuses."""
 
 PARTS = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower(): kind for kind in REPORTED_BY}
 """Kinds of parts as they are written on the command line: power-supply, raid."""
@@ -31,36 +30,38 @@ question makes no sense, 3 the cluster cannot be read.
 """
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument("--pair", default="", help="name of the AvancePair; may be left out if there is only one")
+def add(commands: options.Commands) -> None:
+    """The command's options."""
+    parser = commands.add_parser(
+        "what-if",
+        help="tell what would happen to a live pair if a server crashed now",
+        description="Tell what would happen to a live pair, in which order, how long it takes, what would block it.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    options.pair(parser)
     deeds = parser.add_mutually_exclusive_group(required=True)
     deeds.add_argument("--crash", metavar="NODE", help="its kernel dies and its power stays on")
     deeds.add_argument("--power-cut", metavar="NODE", help="it loses its power; its management controller answers")
     deeds.add_argument("--fail", metavar="PART[/NAME]", help="a part of --node fails, for example power-supply/PSU2")
     deeds.add_argument("--drain", metavar="NODE", help="somebody cordons it and evicts its VMs")
     parser.add_argument("--node", default="", help="the node whose part fails (with --fail)")
-    parser.add_argument("--kubeconfig", help="how to reach the cluster (default: $KUBECONFIG, the pod, ~/.kube/config)")
-    parser.add_argument("--namespace", default="avance-system", help="where the operator runs (default: avance-system)")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default: text)")
+    options.cluster(parser)
+    options.output(parser)
+    parser.set_defaults(run=_run)
 
 
-def run(chosen: Namespace) -> int:
-    """Answer one question; returns the exit status."""
-    from avance.operator.glimpse import NoSuchPair, Unreachable, glimpse  # what a mere --help need not load
-
+def _run(chosen: Namespace) -> int:
     try:
         question = _question(chosen)
-        seen = asyncio.run(glimpse(chosen.kubeconfig, chosen.pair, chosen.namespace))
+        seen = look(chosen)
         answer = ask(seen.view, question, seen.seen_at)
-    except (NoSuchPair, ValueError) as error:
-        return _refuse(error, USAGE)
-    except Unreachable as error:
-        return _refuse(error, UNREACHABLE)
+    except ValueError as error:
+        raise Failure(error, USAGE) from error
     in_the_way = list(dict.fromkeys([*filter(None, [seen.nobody_acts]), *_told(seen, question), *answer.blockers]))
     write = as_json if chosen.output == "json" else as_text
     sys.stdout.write(write(seen.view, answer, in_the_way, seen.seen_at))
-    return BLOCKED if in_the_way else SURVIVED
+    return NO if in_the_way else OK
 
 
 def _told(seen: Glimpse, question: Question) -> Iterator[str]:
@@ -91,8 +92,3 @@ def _question(chosen: Namespace) -> Question:
     if not chosen.node:
         raise ValueError("--fail needs --node: whose part is it?")
     return Question(Deed.FAIL, chosen.node, ComponentKind(PARTS[part]), name)
-
-
-def _refuse(error: Exception, status: int) -> int:
-    sys.stderr.write(f"avance what-if: {error}\n")
-    return status

@@ -1,0 +1,139 @@
+"""The command line as a whole: help, wrong input, colours, completion, `kubectl avance`."""
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from avance.cli import main
+from avance.cli.command_line import COMMANDS, parser
+from avance.cli.completion import SHELLS, script
+from avance.cli.exits import UNREACHABLE
+from avance.cli.options import duration
+from avance.cli.terminal import length, table
+
+NAMES = sorted(
+    next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)).choices
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    assert f"avance {name}" in capsys.readouterr().out
+
+
+def test_every_module_of_a_command_is_used() -> None:
+    assert len(NAMES) >= len(COMMANDS)
+
+
+def test_help_loads_nothing_that_takes_its_time() -> None:
+    heavy = "import sys; sys.argv=['avance']; from avance.cli.command_line import parser; parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", heavy], capture_output=True, check=True, text=True).stdout.split()
+    assert not {"kopf", "kubernetes", "sushy"} & set(loaded)
+
+
+def test_a_cluster_that_is_not_there_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["status"], ["explain", "web"], ["log"], ["switchover", "node-a"], ["pause", "--for", "1h",
+                    "--reason", "works"], ["resume"], ["reset-mtbf", "node-a", "--reason", "mended"]):  # fmt: skip
+        assert main([*command, "--kubeconfig", "/nowhere"]) == UNREACHABLE
+        said = capsys.readouterr()
+        assert said.err == (
+            f"avance {command[0]}: there is no kubeconfig /nowhere: name another one with --kubeconfig or $KUBECONFIG\n"
+        )
+        assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["pause", "--for", "soon", "--reason", "x"], "write 90s, 15m, 2h, 1d or 1h30m"),
+        (["pause", "--for", "2h"], "--reason"),
+        (["log", "--since", "yesterday"], "write how long ago"),
+        (["statsu"], "invalid choice: 'statsu'"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_input_says_what_to_write(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["reset-mtbf", "accept-replacement", "attest-off"])
+def test_a_reason_of_nothing_is_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "node-a", "--reason", "  "]) == 2
+    assert "a reason is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["", "yes\n", "node-b\n", "Node-A\n"])
+def test_attest_off_asks_for_nothing_unless_the_name_is_typed(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert main(["attest-off", "node-a", "--reason", "plugs pulled", "--kubeconfig", "/nowhere"]) == 2
+    assert "nothing was asked for" in capsys.readouterr().err
+
+
+def test_no_colours_and_no_traceback_into_a_pipe_that_closes() -> None:
+    command = f"{sys.executable} -m avance completion bash | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_lengths_of_time() -> None:
+    assert [duration(text) for text in ("90s", "15m", "2h", "1d", "1h30m")] == [90, 900, 7200, 86400, 5400]
+    assert [length(seconds) for seconds in (0.44, 42, 221, 7500, 100000)] == [
+        "0.4 s", "42 s", "3 min 41 s", "2 h 5 min", "1 d 3 h"
+    ]  # fmt: skip
+
+
+def test_a_table_is_aligned_whatever_its_colours() -> None:
+    assert table([("a", "b"), ("\x1b[31mlonger\x1b[0m", "c")]) == ["a       b", "\x1b[31mlonger\x1b[0m  c"]
+
+
+def completed(line: str) -> list[str]:
+    """What bash offers for the last word of a line."""
+    words = line.split(" ")
+    asked = f"""
+{script(parser(), "bash")}
+COMP_WORDS=({" ".join(f"'{word}'" for word in words)}); COMP_CWORD={len(words) - 1}
+_avance; printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, check=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_values() -> None:
+    assert completed("avance sta") == ["status"]
+    assert set(completed("avance ")) == set(NAMES)
+    assert "--watch" in completed("avance status --")
+    assert completed("avance status --outp") == ["--output"]
+    assert set(completed("avance status -o ")) == {"text", "json"}
+    assert set(completed("avance completion ")) >= set(SHELLS)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_take_their_script(shell: str, tmp_path: Path) -> None:
+    text = script(parser(), shell)
+    for name in NAMES:
+        assert name in text
+    program = shutil.which(shell)
+    if program is not None:  # its own parser, where this machine has it
+        (tmp_path / "script").write_text(text)
+        subprocess.run([program, "-n", tmp_path / "script"], check=True)
+
+
+def test_as_a_plugin_of_kubectl_it_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/kubectl-avance", "status"])
+    assert parser().prog == "kubectl avance"
