@@ -18,12 +18,12 @@ SMALL = {
 }
 
 
-def seen(view: PairView, nobody_acts: str = "", would: tuple[str, ...] = (), **spec: Any) -> Glimpse:
-    told = report(view, NOW)
+def seen(view: PairView, nobody_acts: str = "", would: tuple[str, ...] = (), now: float = NOW, **spec: Any) -> Glimpse:
+    told = report(view, now)
     pair = {
         "metadata": {"name": view.name, "uid": "uid-pair"},
         "spec": {"nodeSelector": {"avance.dev/pair": view.name}, **spec},
-        "status": pair_status({}, 1, view, told, NOW, would),
+        "status": pair_status({}, 1, view, told, now, would),
     }
     return Glimpse(
         pair=AvancePair.parse(pair),
@@ -32,12 +32,12 @@ def seen(view: PairView, nobody_acts: str = "", would: tuple[str, ...] = (), **s
                 {
                     "metadata": dict(zip(("namespace", "name"), vm.key.split("/"), strict=True)),
                     "spec": SMALL,
-                    "status": vm_status({}, 1, vm, NOW),
+                    "status": vm_status({}, 1, vm, now),
                 }
             )
             for vm in told.vms
         },
         view=view,
-        seen_at=NOW,
+        seen_at=now,
         nobody_acts=nobody_acts,
     )

@@ -89,6 +89,9 @@ def _would_move(view: PairView, vm: VmView, now: float) -> Iterator[str]:
     home, other = view.node(vm.node), view.peer(vm.node)
     if home is None or other is None:
         return
+    action = view.open_action(vm.key)
+    if action is not None:
+        yield f"{action.type}{f' to {action.destination}' if action.destination else ''} is under way: {action.message}"
     health = view.policy.health
     here, there = score(home.faults).value, score(other.faults).value
     dwell = f" for {health.dwell_seconds:g} s" if health.dwell_seconds else ""
@@ -138,7 +141,8 @@ def _history(view: PairView, node: NodeView, now: float) -> Iterator[str]:
         yield f"declared down: {down.because}; a ResetMTBF trusts it again"
     for component in node.history.components:
         mean = mean_seconds(component, view.policy.mtbf.of(component.kind))
-        often = f"{len(component.counted)} faults on record"
+        number = len(component.counted)
+        often = f"{number} fault{'' if number == 1 else 's'} on record"
         mtbf = f", MTBF {mean / 3600:.1f} h" if mean is not None else ""
         failed = "; declared failed" if component.failed_since is not None else ""
         yield f"{component.kind} {component.component}".strip() + f": {often}{mtbf}{failed}"
