@@ -59,9 +59,7 @@ async def shell(site: Site) -> AsyncIterator[Shell]:
     await site.api.delete(f"{BINDINGS}/person")
 
 
-async def test_a_fault_is_told_explained_and_logged_and_its_vms_go_home_by_a_switchover(
-    site: Site, shell: Shell
-) -> None:
+async def test_a_fault_is_told_and_explained(site: Site, shell: Shell) -> None:
     await site.running_vms("web", "db")
     await site.whole()
     status, printed, _ = await shell.run("status")
@@ -87,6 +85,12 @@ async def test_a_fault_is_told_explained_and_logged_and_its_vms_go_home_by_a_swi
     status, printed, _ = await shell.run("explain", PRIMARY)
     assert (status, "part 750W; serial S1" in printed) == (0, True)
 
+
+async def test_a_switchover_is_refused_or_followed_to_its_end_and_is_on_record(site: Site, shell: Shell) -> None:
+    await site.running_vms("web", "db")
+    await site.lab.fail(PRIMARY, "PowerSupply", "PSU2")
+    await site.vms_run_on(BACKUP, "web", "db")
+    await site.settled()
     status, printed, _ = await shell.run("switchover", PRIMARY)
     assert status == 1, "the worse server is refused"
     assert "the less healthy server" in printed
