@@ -2,22 +2,26 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 
-from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
-from e2e.tests.operator_records import BACKUP, PRIMARY
+from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
+from e2e.tests.operator_records import BACKUP, PRIMARY, Object
 
 pytestmark = pytest.mark.timeout(240)
 
 PERSON = "ann"
-BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 class Shell:
@@ -46,17 +50,25 @@ class Shell:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shell(site: Site) -> AsyncIterator[Shell]:
-    """Of an administrator of the cluster: bound to a role, and known by name."""
-    body = {
+    """Of a person with the rights that docs/cli.md names, and no others."""
+    role = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)[0])
+    await site.api.post(f"{RBAC}/clusterroles", role)
+    for name in (role["metadata"]["name"], "admin", "avance-attest"):
+        await site.api.post(f"{RBAC}/clusterrolebindings", _binding(name))
+    yield Shell(site.lab.control_plane.kubeconfig_for(PERSON))
+    for name in (role["metadata"]["name"], "admin", "avance-attest"):
+        await site.api.delete(f"{RBAC}/clusterrolebindings/{PERSON}-{name}")
+    await site.api.delete(f"{RBAC}/clusterroles/{role['metadata']['name']}")
+
+
+def _binding(role: str) -> Object:
+    return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": "person"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "metadata": {"name": f"{PERSON}-{role}"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": PERSON}],
     }
-    await site.api.post(BINDINGS, body)
-    yield Shell(site.lab.control_plane.kubeconfig_for(PERSON))
-    await site.api.delete(f"{BINDINGS}/person")
 
 
 async def test_a_fault_is_told_and_explained(site: Site, shell: Shell) -> None:
@@ -172,3 +184,50 @@ async def test_status_follows_a_pair_until_it_is_interrupted(site: Site, shell: 
     watching.send_signal(signal.SIGINT)
     assert await watching.wait() in (1, 130), "the last look, or the look that was cut short"
     await site.cordon(BACKUP, closed=False)
+
+
+async def test_install_check_tries_the_site_and_says_what_is_wanting(site: Site, shell: Shell) -> None:
+    await site.whole()
+    status, told = await shell.json("install-check")
+    levels = {check["about"]: check["level"] for check in told["checks"]}
+    assert (status, told["ready"]) == (0, True), told
+    for about in ("nodes", "CPU models", "control plane", "fencing", "failover", "clocks", "operator"):
+        assert levels[about] == "ok", told
+    assert levels["migrations"] == "warning", "KubeVirt's defaults let two VMs leave a node at a time"
+    before = await shell.json("install-check", PRIMARY, BACKUP)
+    assert before[0] == 0, "two nodes that could become a pair"
+
+    await site.hardware.set_bmc_mode(PRIMARY, "unreachable")
+    await site.pair_is("FailoverReady", "False", "reached")
+    status, printed, _ = await shell.run("install-check")
+    assert status == 1
+    assert f"the BMC of {PRIMARY}" in next(line for line in printed.splitlines() if line.startswith("failed"))
+    assert (await shell.run("install-check", "node-x", BACKUP))[0] == 2
+
+
+async def test_init_makes_a_pair_and_leaves_that_of_others_alone(site: Site) -> None:
+    administrator = Shell(site.lab.control_plane.kubeconfig)
+    status, printed, said = await administrator.run("init", PRIMARY, BACKUP, "--pair", "other", "--apply")
+    assert (status, printed) == (2, ""), said
+    assert f"{PRIMARY} belongs to pair demo" in said
+    status, printed, said = await administrator.run("init", PRIMARY, BACKUP, "--pair", "demo", "--apply")
+    assert status == 0, said
+    assert "avance status --pair demo" in printed
+    assert (await administrator.run("init", PRIMARY, "node-x", "--apply"))[0] == 2
+    await site.whole()
+
+
+async def test_a_support_bundle_holds_what_is_there_and_nothing_secret(
+    site: Site, shell: Shell, tmp_path: Path
+) -> None:
+    await site.running_vms("web", guest={"os": "Linux", "cloudInit": {"userData": "password: hunter2"}})
+    file = tmp_path / "bundle.tar.gz"
+    status, printed, said = await shell.run("support-bundle", "--file", str(file))
+    assert (status, printed) == (0, f"{file}\n"), said
+    with tarfile.open(file) as archive:
+        members = {name.partition("/")[2]: archive.extractfile(name) for name in archive.getnames()}
+        texts = {name: member.read().decode() for name, member in members.items() if member is not None}
+    assert json.loads(texts["avancepairs.json"])[0]["metadata"]["name"] == "demo"
+    assert json.loads(texts["protectedvms.json"])[0]["metadata"]["name"] == "web"
+    assert {"events.json", "nodes.json", "operator-leases.json"} <= set(texts)
+    assert not [name for name, text in texts.items() if "hunter2" in text]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from avance.core.installation import Site
 from avance.core.migration_settings import MigrationSettings
 from avance.core.model import ActionPhase, ActionType, ActionView, InstanceView, StepView, VmPhase
 from avance.core.surroundings import Surroundings
@@ -11,6 +12,7 @@ from tests.cli.glimpses import seen
 from tests.core.views import action, fault, launcher, node, pair, reads, running
 
 AT = datetime(2026, 5, 1, 9, 14, 7, tzinfo=UTC).timestamp()
+PREFIXES = ("cpu-model", "host-model-cpu", "cpu-model-migration")
 OPERATOR = "system:serviceaccount:avance-system:avance"
 
 
@@ -55,3 +57,20 @@ def actions() -> tuple[ActionView, ...]:
 def steps(vm: str, stage: str) -> tuple[StepView, StepView]:
     asking = StepView("Move", AT - 5.9, message=f"asking KubeVirt to move {vm} to node-b")
     return asking, StepView("Copy", AT - 5, message=f"moving {vm} to node-b: {stage}")
+
+
+def shop_site() -> Site:
+    view = replace(look().view, surroundings=Surroundings(migrations=MigrationSettings()))
+    silent = reads("", error="https://10.0.0.11 did not answer within 5 s: check address and cable.", at=AT)
+    a = replace(view.nodes[0], power=silent, faults=())
+    labels = {f"{prefix}.node.kubevirt.io/Skylake-Server-IBRS": "true" for prefix in PREFIXES}
+    return Site(
+        view=replace(view, nodes=(a, view.nodes[1])),
+        exists=True,
+        nobody_acts="",
+        kubevirt_version="v1.6.1",
+        kubevirt_phase="Deployed",
+        labels={"node-a": labels, "node-b": labels},
+        shared_storage=True,
+        skews={"node-a": 0.1, "node-b": -0.1},
+    )

@@ -9,11 +9,13 @@ import pytest
 from avance.cli.command_line import parser
 from avance.cli.explain import as_text as explained
 from avance.cli.explain import explanation
+from avance.cli.install_check import as_text as checked
 from avance.cli.log import as_lines, chosen_actions
 from avance.cli.picture import as_text, picture
 from avance.cli.story import entry_json
 from avance.cli.terminal import plain
-from tests.cli.shop import look
+from avance.core.installation import checks
+from tests.cli.shop import AT, look, shop_site
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", (DOCS / "cli.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -25,6 +27,7 @@ def log() -> str:
 
 
 SAMPLES = {
+    "avance install-check --pair shop": lambda: checked(list(checks(shop_site(), AT)), plain),
     "avance status": lambda: as_text(picture(look()), plain),
     "avance explain shop/web": lambda: explained(explanation(look(), "shop/web", 5), plain),
     "avance explain node-a": lambda: explained(explanation(look(), "node-a", 5), plain),

@@ -14,20 +14,23 @@ from avance.cli import (
     attest_off,
     completion,
     explain,
+    init,
+    install_check,
     log,
     operator,
     pause,
     reset_mtbf,
     simulate,
     status,
+    support_bundle,
     switchover,
     what_if,
 )
 from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
-    *(status, explain, log, what_if),
-    *(switchover, pause, reset_mtbf, attest_off, accept_replacement),
+    *(install_check, init, status, explain, log, what_if),
+    *(switchover, pause, reset_mtbf, attest_off, accept_replacement, support_bundle),
     *(operator, simulate, completion),
 )
 PLUGIN = "kubectl-avance"

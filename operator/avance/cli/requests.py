@@ -18,7 +18,7 @@ from avance.core.intents import REQUESTED, Intent
 from avance.core.model import ActionPhase, ActionType, ActionView
 from avance.core.requests import why_not_take_up
 from avance.kube.client import Kube
-from avance.kube.errors import Forbidden, Invalid, NotFound, Unavailable
+from avance.kube.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from avance.kube.resources import AVANCE_ACTIONS
 from avance.operator.actions import intent_object
 from avance.operator.glimpse import Glimpse, connected
@@ -59,6 +59,8 @@ async def written(writing: Any) -> Object:
         answer: Object = await writing
     except (Invalid, Forbidden) as error:
         raise Failure(f"the API server refuses it: {error.message}", UNREACHABLE) from error
+    except Conflict as error:
+        raise Failure(f"somebody else has written it otherwise: {error.message}; edit it as they do", NO) from error
     return answer
 
 

@@ -19,7 +19,7 @@ from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from avance.kube.errors import ApiError, NotFound, Unavailable, error_from_response
-from avance.kube.resources import Resource
+from avance.kube.resources import PODS, Resource
 
 Object = dict[str, Any]
 Operations = list[Object]
@@ -234,6 +234,13 @@ class Kube:
         # These servers answer 406 to Accept: application/json.
         return await self._request("PUT", path, body=body or {}, accept="*/*")
 
+    async def logs(self, pod: str, namespace: str, container: str, *, previous: bool = False, tail: int = 10000) -> str:
+        """The newest lines of a container's log; with `previous`, of its life before the last restart."""
+        query: dict[str, str | int] = {"container": container, "tailLines": tail}
+        query["previous"] = "true" if previous else ""
+        data = await self._exchange("GET", PODS.path(namespace, pod, "log"), query=query, accept="*/*")
+        return data.decode(errors="replace")
+
     async def whoami(self) -> str:
         """The user name that the API server sees behind this client's credentials."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -250,6 +257,19 @@ class Kube:
         content_type: str = _JSON,
         accept: str = _JSON,
     ) -> Object:
+        data = await self._exchange(method, path, query=query, body=body, content_type=content_type, accept=accept)
+        return _decode(method, path, data)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+    ) -> bytes:
         wanted = [(key, value) for key, value in (query or {}).items() if value != ""]
         headers = {"Accept": accept, "Content-Type": content_type}
         try:
@@ -266,7 +286,7 @@ class Kube:
             raise Unavailable(0, "Unreachable", f"{method} {path}: {error or type(error).__name__}") from error
         if not 200 <= response.status < 300:
             raise error_from_response(response.status, response.reason or "", data)
-        return _decode(method, path, data)
+        return bytes(data)
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

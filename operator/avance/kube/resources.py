@@ -52,3 +52,5 @@ VMIS = Resource("kubevirt.io", "v1", "virtualmachineinstances", True, "VirtualMa
 KUBEVIRTS = Resource("kubevirt.io", "v1", "kubevirts", True, "KubeVirt")
 MIGRATION_POLICIES = Resource("migrations.kubevirt.io", "v1alpha1", "migrationpolicies", False, "MigrationPolicy")
 MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", True, "VirtualMachineInstanceMigration")
+
+STORAGE_PROFILES = Resource("cdi.kubevirt.io", "v1beta1", "storageprofiles", False, "StorageProfile")

@@ -91,10 +91,10 @@ async def connected(kubeconfig: str | None) -> AsyncIterator[Kube]:
 async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     clock = Clock()
     store = Store(clock)
-    nobody_acts = await _why_nobody_acts(kube, namespace, clock.now())
+    nobody_acts = await why_nobody_acts(kube, namespace, clock.now())
     await resync(kube, store, lambda pair: None)
-    obj = _choose(store, name, about)
-    observer = Observer(store, ActionLog(store), dict(_readings(obj)))
+    obj = choose(store, name, about)
+    observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
     pair = observer.pair(obj)
     members = store.members(PROTECTED_VMS, pair.metadata.name)
     return Glimpse(
@@ -115,7 +115,8 @@ def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
     return replace(view, vms=tuple(replace(vm, storage=found.get(vm.key)) for vm in view.vms))
 
 
-def _choose(store: Store, name: str, about: str) -> Object:
+def choose(store: Store, name: str, about: str) -> Object:
+    """The pair of this name, or that of a node or VM, or the only one. Raises NoSuchPair: it says which there are."""
     pairs = {obj["metadata"]["name"]: obj for obj in store.all(AVANCE_PAIRS)}
     known = ", ".join(sorted(pairs)) or "none"
     if name:
@@ -141,7 +142,7 @@ def _belongings(store: Store, pair: Object) -> Iterator[str]:
         yield "/".join(key_of(vm))
 
 
-def _readings(pair: Object) -> list[tuple[NodeKey, PowerReading]]:
+def readings_of(pair: Object) -> list[tuple[NodeKey, PowerReading]]:
     """What the operator has written about its last try of each fence path."""
     found = []
     for node in (pair.get("status") or {}).get("nodes") or ():
@@ -155,7 +156,7 @@ def _readings(pair: Object) -> list[tuple[NodeKey, PowerReading]]:
     return found
 
 
-async def _why_nobody_acts(kube: Kube, namespace: str, now: float) -> str:
+async def why_nobody_acts(kube: Kube, namespace: str, now: float) -> str:
     """Whether an operator holds the leader's Lease."""
     try:
         lease = await kube.get(LEASES, LEASE_NAME, namespace)
