@@ -60,6 +60,7 @@ def test_only_what_is_asked_for() -> None:
     assert names(node="node-a") == ["Fence"]
     assert names(node="node-b") == ["Migrate"]
     assert names(since=NOW + 6) == ["Migrate"], "what had ended by then is past"
+    assert names(since=NOW + 60) == ["Migrate"], "what is under way is not past"
     assert names(since=NOW + 4) == ["Fence", "Migrate"]
 
 

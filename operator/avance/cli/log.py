@@ -79,7 +79,7 @@ def chosen_actions(view: PairView, vm: str, node: str, since: float | None) -> l
         for action in view.actions
         if (not vm or _names(vm, action.target))
         and (not node or node in (action.target, action.destination))
-        and (since is None or (action.finished_at or action.created_at) >= since)
+        and (since is None or action.open or (action.finished_at or action.created_at) >= since)
     ]
 
 
