@@ -131,12 +131,15 @@ def choose(store: Store, name: str, about: str) -> Object:
     return next(iter(meant.values()))
 
 
+def nodes_of(store: Store, pair: Object) -> Iterator[Object]:
+    """The Node objects that a pair's selector matches."""
+    wanted = pair["spec"]["nodeSelector"].items()
+    return (node for node in store.all(NODES) if wanted <= (node["metadata"].get("labels") or {}).items())
+
+
 def _belongings(store: Store, pair: Object) -> Iterator[str]:
     """Names of what belongs to a pair: nodes, and VMs with and without their namespace."""
-    wanted = pair["spec"]["nodeSelector"].items()
-    for node in store.all(NODES):
-        if wanted <= (node["metadata"].get("labels") or {}).items():
-            yield node["metadata"]["name"]
+    yield from (node["metadata"]["name"] for node in nodes_of(store, pair))
     for vm in store.members(PROTECTED_VMS, pair["metadata"]["name"]):
         yield vm["metadata"]["name"]
         yield "/".join(key_of(vm))

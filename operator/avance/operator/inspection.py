@@ -28,7 +28,7 @@ from avance.kube.resources import (
 )
 from avance.operator.actions import ActionLog
 from avance.operator.clock import Clock, from_api
-from avance.operator.glimpse import NoSuchPair, choose, connected, readings_of, why_nobody_acts
+from avance.operator.glimpse import NoSuchPair, choose, connected, nodes_of, readings_of, why_nobody_acts
 from avance.operator.migration_settings import settings_of
 from avance.operator.observe import Observer
 from avance.operator.resync import resync
@@ -63,6 +63,9 @@ def _pair(store: Store, name: str, nodes: tuple[str, ...]) -> tuple[Object, bool
     """The pair that is meant; or one that exists nowhere, of nodes that are named or that nobody has named yet."""
     if not nodes and (name or store.count(AVANCE_PAIRS)):
         return choose(store, name, ""), True
+    for pair in store.all(AVANCE_PAIRS):
+        if nodes and {node["metadata"]["name"] for node in nodes_of(store, pair)} == set(nodes):
+            return pair, True
     for node in nodes:
         obj = store.get(NODES, node)
         if obj is None:
@@ -126,6 +129,8 @@ async def _shared_storage(kube: Kube) -> bool | None:
 async def _skews(kube: Kube, names: Iterable[str]) -> dict[str, float | None]:
     """By how much each node's clock is ahead of this one, from the next renewal of its Lease."""
     found: dict[str, float | None] = dict.fromkeys(names)
+    if not found:
+        return found
     version = (await kube.list(LEASES, NODE_LEASES)).resource_version
     with suppress(TimeoutError, Unavailable):
         async with asyncio.timeout(RENEWAL_SECONDS):
