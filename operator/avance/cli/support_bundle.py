@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from argparse import Namespace
@@ -25,6 +26,7 @@ def add(commands: options.Commands) -> None:
     )
     parser.add_argument("--file", default="", metavar="FILE", help="where to (default: avance-support-<time>.tar.gz)")
     options.cluster(parser)
+    options.output(parser)
     parser.set_defaults(run=_run)
 
 
@@ -35,7 +37,9 @@ def _run(chosen: Namespace) -> int:
     if not file.parent.is_dir():
         raise Failure(f"there is no directory {file.parent} to write {file.name} to", USAGE)
     names = answered(bundle(chosen.kubeconfig, chosen.namespace, file))
-    for name in names:
-        sys.stderr.write(f"{name}\n")
+    if chosen.output == "json":
+        sys.stdout.write(json.dumps({"file": str(file), "contents": names}) + "\n")
+        return OK
+    sys.stderr.writelines(f"{name}\n" for name in names)
     sys.stdout.write(f"{file}\n")
     return OK
