@@ -6,6 +6,7 @@ sync to disk. Aggregated APIs reach a local server through an ExternalName Servi
 """
 
 import asyncio
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,19 @@ class ControlPlane:
     """Start and stop it, and get credentials for it.
 
     Attributes once started: `url`, `kubeconfig` (file of a cluster administrator), `api` (a client as administrator),
-    `ca` (issues certificates that the API server accepts), `front_proxy_ca` (verifies the API server as a proxy).
+    `ca` (issues certificates that the API server accepts), `front_proxy_ca` (verifies the API server as a proxy),
+    `audit_log` (every request of the user `audited`, one JSON object a line).
     """
 
-    def __init__(self, state_dir: Path, binaries: Binaries, processes: Processes | None = None) -> None:
+    def __init__(
+        self, state_dir: Path, binaries: Binaries, processes: Processes | None = None, audited: str = ""
+    ) -> None:
         self.state_dir = state_dir
         self.binaries = binaries
         self.processes = processes or Processes(state_dir)
         self.url = ""
+        self.audit_log = state_dir / "audit.jsonl"
+        self._audited = audited
         self._pki = state_dir / "pki"
         self._kubeconfigs = state_dir / "kubeconfigs"
         self._kubeconfigs.mkdir(parents=True, exist_ok=True)
@@ -137,11 +143,20 @@ class ControlPlane:
             "--requestheader-allowed-names=front-proxy-client", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--requestheader-group-headers=X-Remote-Group", "--requestheader-username-headers=X-Remote-User",
             f"--proxy-client-cert-file={proxy.certificate}", f"--proxy-client-key-file={proxy.key}",
+            *self._audit_options(),
         )  # fmt: skip
         administrator = self.ca.issue("lab-admin", ("system:masters",))
         self._write_kubeconfig(self.kubeconfig, "lab-admin", _certificate(administrator))
         self._api = await Api.from_kubeconfig(self.kubeconfig)
         await apiserver.wait_ready(self._api_is_ready)
+
+    def _audit_options(self) -> list[str]:
+        if not self._audited:
+            return []
+        policy = self.state_dir / "audit-policy.json"
+        rules = [{"level": "Metadata", "users": [self._audited], "omitStages": ["RequestReceived"]}, {"level": "None"}]
+        policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}))
+        return [f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_log}", "--audit-log-mode=blocking"]
 
     async def _start_controller_manager(self) -> None:
         await self._run_component(

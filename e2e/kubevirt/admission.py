@@ -80,8 +80,6 @@ class Admission:
     def __init__(self, stores: Stores, configuration: Configuration, review_eviction: Validator) -> None:
         self._vmis, self._migrations = stores[VMI], stores[VMIM]
         self._configuration = configuration
-        self.down = False
-        """virt-api does not answer: every request that a webhook guards fails."""
         self._mutators: dict[str, Mutator] = {
             "vms-mutate": lambda review: default_vm(review.new, review.old),
             "vmis-mutate": self._mutate_vmi,
@@ -101,8 +99,6 @@ class Admission:
         return application
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        if self.down:
-            raise web.HTTPServiceUnavailable(text="virt-api is down")
         body = await request.json()
         answer = await self._answer(request.match_info["webhook"], Review.of(body["request"]))
         response = {"uid": body["request"]["uid"], **answer}

@@ -72,7 +72,7 @@ class Faults:
             _switch(self._guests.failing_nodes, node, fails)
 
     def webhooks_down(self, down: bool) -> None:
-        """virt-api answers nothing: webhooks (failurePolicy Fail) and subresources."""
+        """virt-api answers nothing: webhooks (failurePolicy Fail) and the aggregated API, discovery of it included."""
         self._api.set_down(down)
 
     def handler_down(self, node: str, down: bool) -> None:
@@ -85,7 +85,7 @@ class Faults:
             handler.resync()
 
     def controller_down(self, down: bool) -> None:
-        """virt-controller does nothing; what happened meanwhile it sees when it is back."""
+        """virt-controller does nothing and renews no Lease; what happened meanwhile it sees when it is back."""
         self._controller.set_down(down)
 
     def _guest(self, namespace: str, name: str) -> Guest:

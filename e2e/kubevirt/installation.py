@@ -154,6 +154,7 @@ _RULES: dict[str, list[dict[str, list[str]]]] = {
         _rule([""], ["nodes"], [*_READ, "patch", "update"]),
         _rule([""], ["persistentvolumeclaims", "namespaces"], _READ),
         _rule([""], ["events"], ["create", "patch"]),
+        _rule(["coordination.k8s.io"], ["leases"], _ALL),
         _rule(["apps"], ["controllerrevisions"], _ALL),
     ],
     "kubevirt-handler": [

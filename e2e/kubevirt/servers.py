@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from e2e.controlplane.pki import KeyPair
 
@@ -25,6 +26,8 @@ class HttpsServer:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self._runner: web.AppRunner | None = None
+        self.down = False
+        """Every connection breaks off without an answer, as with a Service that nothing stands behind."""
 
     @property
     def port(self) -> int:
@@ -34,6 +37,7 @@ class HttpsServer:
 
     async def start(self, application: web.Application) -> None:
         """Listens."""
+        application.middlewares.append(self._unless_down)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket, ssl_context=self._context).start()
@@ -44,3 +48,10 @@ class HttpsServer:
             async with asyncio.timeout(5):
                 await self._runner.cleanup()
         self._socket.close()
+
+    @web.middleware
+    async def _unless_down(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.down and request.transport is not None:
+            request.transport.abort()
+            raise web.HTTPServiceUnavailable(text="nobody reads this")
+        return await handler(request)

@@ -34,7 +34,6 @@ class Subresources:
 
     def __init__(self, client: Client, stores: Stores, guests: Guests, nodes: Nodes, lifecycle: Lifecycle) -> None:
         self._client, self._vmis, self._guests, self._nodes = client, stores[VMI], guests, nodes
-        self.down = False
         self._verbs: dict[tuple[str, str, str], Verb] = {
             ("PUT", "virtualmachines", "start"): lifecycle.start,
             ("PUT", "virtualmachines", "stop"): lifecycle.stop,
@@ -59,8 +58,6 @@ class Subresources:
         return application
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        if self.down:
-            raise web.HTTPServiceUnavailable(text="virt-api is down")
         try:
             return await self._dispatch(request)
         except SubresourceError as error:

@@ -39,5 +39,5 @@ class VirtApi:
         await self._subresource_server.stop()
 
     def set_down(self, down: bool) -> None:
-        """While down it answers nothing: every request that a webhook guards fails, and so do subresources."""
-        self._admission.down = self._subresources.down = down
+        """While down it answers nothing: what a webhook guards is refused, and the aggregated API is unavailable."""
+        self._webhook_server.down = self._subresource_server.down = down

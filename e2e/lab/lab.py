@@ -193,7 +193,8 @@ class Lab:
         binaries = await ensure_binaries()
         _clear(self.state_dir)
         self._say("control plane")
-        self.control_plane = ControlPlane(self.state_dir, binaries, Processes(self.state_dir))
+        operator = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+        self.control_plane = ControlPlane(self.state_dir, binaries, Processes(self.state_dir), audited=operator)
         await self._bring_up(self.control_plane)
         self._say("hardware")
         self.hardware = Hardware(self.control_plane, self.state_dir, self.options.boot_time, self.options.reset_delay)

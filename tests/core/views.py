@@ -5,6 +5,7 @@ from typing import Any
 
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS
 from avance.core.faults import Fault
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.model import (
     ActionPhase,
     ActionType,
@@ -21,6 +22,7 @@ from avance.core.model import (
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
 from avance.core.storage import Connection, DiskState, ReplicaView, StorageView, VolumeView
+from avance.core.surroundings import Surroundings
 
 NOW = 1_000_000.0
 GIB = 1024**3
@@ -51,7 +53,8 @@ def pair(
     policy: PairPolicy | None = None,
 ) -> PairView:
     nodes = (a or node("node-a"), b or node("node-b"))
-    return PairView("pair", nodes, vms, pods, actions, policy or PairPolicy())
+    around = Surroundings(kubevirt=KubeVirtHealth())
+    return PairView("pair", nodes, vms, pods, actions, policy or PairPolicy(), surroundings=around)
 
 
 def reads(state: str, name: str = "node-a", at: float = NOW, uuid: str | None = None, error: str = "") -> PowerReading:

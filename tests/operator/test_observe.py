@@ -132,12 +132,17 @@ def test_only_nodes_with_every_label_are_of_the_pair(world: World) -> None:
 
 
 def test_the_nodes_of_the_control_plane_are_seen_whatever_their_labels_are_worth(world: World) -> None:
-    for name, label, value in (("cp-1", "control-plane", ""), ("cp-2", "etcd", "true"), ("cp-3", "worker", "true")):
+    for name, label, value in (
+        ("cp-1", "control-plane", ""),
+        ("cp-2", "etcd", "true"),
+        ("cp-3", "arbiter", ""),
+        ("cp-4", "worker", "true"),
+    ):
         obj = node(name)
         obj["metadata"]["labels"] = {f"node-role.kubernetes.io/{label}": value}
         world.put(NODES, obj)
     world.quiet_pair()
-    assert view(world).control_plane == ("cp-1", "cp-2")
+    assert view(world).control_plane == ("cp-1", "cp-2", "cp-3")
 
 
 # --- VMs --------------------------------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ import pytest
 from avance.core.components import ComponentKind
 from avance.core.health import score
 from avance.core.intents import crash_incident
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.model import ActionPhase, ActionType, PairView, Resources, RestartPriority, StepView
 from avance.core.phase_times import BUDGETS, Phase, measure
 from avance.core.policy import Mode, PairPolicy, Pause
 from avance.core.standstill import standstill
+from avance.core.surroundings import Surroundings
 from avance.core.what_if import blockers
 from avance.simulator.answer import as_json, as_text
 from avance.simulator.from_view import simulation_of
@@ -195,6 +197,9 @@ OBSTACLES: dict[str, PairView] = {
     "a survivor that takes no VMs": whole(b=replace(B, accepts_vms=False, ready="Unknown", heard_at=NOW - 90)),
     "a survivor without room": whole(b=replace(B, allocatable=SMALL)),
     "a worse survivor": whole(b=replace(B, faults=(fault("PowerSupplyProblem", "PSU1", on="node-b"),))),
+    "virt-api is down": whole(surroundings=Surroundings(kubevirt=KubeVirtHealth(api_failure="EOF"))),
+    "virt-controller is down": whole(surroundings=Surroundings(kubevirt=KubeVirtHealth(controller_silent=True))),
+    "no KubeVirt": whole(surroundings=Surroundings(kubevirt=KubeVirtHealth(installed=False))),
     "mode Observe": whole(policy=PairPolicy(mode=Mode.OBSERVE)),
     "a paused pair": whole(policy=PairPolicy(pause=Pause(NOW + 7200, "a test"))),
     "a paused VM": whole(vms=(replace(WEB, pause=Pause(NOW + 7200, "a test")), DB)),

@@ -333,7 +333,8 @@ class PairStatus(ApiModel):
     """Ready (two nodes found, the spec is followed), Redundant (either node can hold every VM), FailoverReady (a \
 crash now would be survived without a person), PrivateLinkHealthy, FencingClear (no dead node waits in vain for the \
 proof that it is off), SolePowerAuthority (no other controller is seen that switches a node's power), Calm (no storm: \
-new actions may begin), MigrationsReady (KubeVirt lets all VMs move at once), Paused; Observing in mode Observe."""
+new actions may begin), KubeVirtReady (KubeVirt itself could start and move VMs), MigrationsReady \
+(KubeVirt lets all VMs move at once), Paused; Observing in mode Observe."""
     primary: NodeName | None = None
     """The node that holds more of the pair's VMs."""
     scores: Annotated[str, Field(max_length=600)] = ""

@@ -18,6 +18,7 @@ from avance.core.fence_path import unproven_since
 from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.health import HealthScore, score
+from avance.core.kubevirt_health import kubevirt_ready
 from avance.core.licence import why_not_start
 from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
@@ -114,6 +115,7 @@ def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
     link = "" if private_link_up(view) else _link_fault(view, now)
     yield answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
     yield from fencing_conditions(view, now)
+    yield kubevirt_ready(view.surroundings.kubevirt)
     yield migrations_ready(view)
 
 

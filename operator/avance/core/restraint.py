@@ -1,4 +1,4 @@
-"""What must not be begun now, however good the reason: the quiet time of a new leader, and the storm gate.
+"""What must not be begun now, however good the reason: a new leader's quiet time, the storm gate, a sick KubeVirt.
 
 A storm is when it is not one server that looks bad but the whole: both servers of the pair, several nodes of the
 cluster at once, or the API itself. Then what is sick is more likely the network or the API than the servers, and every
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from avance.core.kubevirt_health import why_kubevirt_fails
 from avance.core.liveness import silent
 from avance.core.model import RECORDS_ONLY, ActionType, PairView
 
@@ -29,6 +30,8 @@ GOES_ON = RECORDS_ONLY | {
     ActionType.REJOIN,
 }
 """What rests on proof or on a live server and ends what has been begun; all else is held back in a storm."""
+MOVES = frozenset({ActionType.MIGRATE, ActionType.SWITCHOVER, ActionType.FAILBACK, ActionType.REBOOT})
+"""What moves VMs that run well, or empties a server first: not begun while KubeVirt itself is not well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ def why_not_begin(view: PairView, type_: ActionType, now: float) -> Restraint | 
     raging = storm(view, now)
     if raging:
         return raging
+    kubevirt = why_kubevirt_fails(view.surroundings.kubevirt)
+    if type_ in MOVES and kubevirt:
+        return Restraint(kubevirt, None)
     quiet_until = view.surroundings.in_charge_since + view.policy.detection.quiet_seconds
     if type_ in CUTS_POWER and now < quiet_until:
         return Restraint("this operator has only just taken over: it looks before it fences", quiet_until)

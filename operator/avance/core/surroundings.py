@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.migration_settings import MigrationSettings
 
 
@@ -15,6 +16,8 @@ class Surroundings:
     """When this operator began to lead."""
     migrations: MigrationSettings | None = None
     """KubeVirt's settings for migrations; None before they were read."""
+    kubevirt: KubeVirtHealth | None = None
+    """How KubeVirt itself is doing; None before it was asked."""
     other_nodes: int = 0
     """Nodes of the cluster outside the pair."""
     silent_nodes: int = 0

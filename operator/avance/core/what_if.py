@@ -13,6 +13,7 @@ from avance.core.capacity import why_not_hold_all
 from avance.core.control_plane import why_api_would_be_lost
 from avance.core.fencing_report import fence_path
 from avance.core.fitness import why_not_serve
+from avance.core.kubevirt_health import kubevirt_troubles
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.replication import why_not_synced
 from avance.core.standstill import standstill
@@ -36,6 +37,8 @@ def blockers(view: PairView, node: NodeView, now: float) -> Iterator[Blocker]:
     path = fence_path(node)
     if path.holds is False:
         yield Blocker("FencePathFailed", path.message)
+    # Before what follows from it: without virt-handler no server takes VMs either.
+    yield from _of_kubevirt(view)
     yield from _takeover(view, node, now)
     for vm in view.vms:
         if vm.should_run and vm.node == node.name:
@@ -66,6 +69,16 @@ def _takeover(view: PairView, node: NodeView, now: float) -> Iterator[Blocker]:
     lost = why_api_would_be_lost(view, node.name)
     if lost:
         yield Blocker("ControlPlaneLost", lost)
+
+
+def _of_kubevirt(view: PairView) -> Iterator[Blocker]:
+    health = view.surroundings.kubevirt
+    if health is None:
+        yield Blocker("KubeVirtNotAsked", "KubeVirt has not been asked yet how it is", certain=False)
+        return
+    yield from (Blocker(reason, message) for reason, message in kubevirt_troubles(health))
+    if health.not_told:
+        yield Blocker("KubeVirtNotKnown", f"KubeVirt does not tell how it is: {health.not_told}", certain=False)
 
 
 def _of_a_vm(view: PairView, vm: VmView, now: float) -> Iterator[Blocker]:

@@ -117,7 +117,7 @@ class FenceProgram:
         if program is None:
             raise FencingError(
                 f"There is no program {self._program} here: build the operator's image with the fence-agents "
-                "(docs/install.md says how), or correct agent in this node's fencing entry."
+                "(docs/fencing.md says how), or correct agent in this node's fencing entry."
             )
         mark = new_mark()
         async with self._one_at_a_time:

@@ -67,6 +67,10 @@ class Kube:
         """One object; raises `NotFound`."""
         return await self._request("GET", resource.path(namespace, name))
 
+    async def discover(self, path: str) -> Object:
+        """What a version of a group serves. Of an aggregated API that is away, raises `Unavailable`."""
+        return await self._request("GET", path)
+
     async def list(
         self,
         resource: Resource,
@@ -131,9 +135,15 @@ class Kube:
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(0, "Unreachable", f"WATCH {path}: {error or type(error).__name__}") from error
 
-    async def create(self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False) -> Object:
-        """Raises `AlreadyExists` when the name is taken."""
-        return await self._request("POST", resource.path(namespace), query=_dry_run(dry_run), body=body)
+    async def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, strict: bool = False, dry_run: bool = False
+    ) -> Object:
+        """Raises `AlreadyExists` when the name is taken.
+
+        `strict`: raises `Invalid` where the API server would drop a field that it does not know.
+        """
+        query = {**_dry_run(dry_run), "fieldValidation": "Strict" if strict else ""}
+        return await self._request("POST", resource.path(namespace), query=query, body=body)
 
     async def replace(
         self, resource: Resource, body: Object, *, subresource: str = "", dry_run: bool = False

@@ -43,6 +43,10 @@ SECRETS = Resource("", "v1", "secrets", True, "Secret")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", True, "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", True, "Event")
 
+CUSTOM_RESOURCE_DEFINITIONS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", False, "CustomResourceDefinition"
+)
+
 AVANCE_PAIRS = Resource("avance.dev", "v1alpha1", "avancepairs", False, "AvancePair")
 PROTECTED_VMS = Resource("avance.dev", "v1alpha1", "protectedvms", True, "ProtectedVM")
 AVANCE_ACTIONS = Resource("avance.dev", "v1alpha1", "avanceactions", False, "AvanceAction")

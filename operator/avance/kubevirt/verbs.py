@@ -61,7 +61,8 @@ async def migrate(kube: Kube, namespace: str, vm: str, name: str, hostname: str,
         "spec": {"vmiName": vm, "addedNodeSelector": {HOSTNAME_LABEL: hostname}},
     }
     try:
-        await kube.create(MIGRATIONS, migration, namespace)
+        # A KubeVirt that does not know the selector would move the VM to any node of the cluster.
+        await kube.create(MIGRATIONS, migration, namespace, strict=True)
     except AlreadyExists:
         return
 

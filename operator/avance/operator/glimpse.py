@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from avance.api.pair import AvancePair
 from avance.api.protected_vm import ProtectedVM
+from avance.core.kubevirt_health import KubeVirtHealth, as_told
 from avance.core.model import PairView
 from avance.core.power import PowerReading
 from avance.core.storage import StorageProvider
@@ -97,13 +98,21 @@ async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
     pair = observer.pair(obj)
     members = store.members(PROTECTED_VMS, pair.metadata.name)
+    view = _with_disks(observer, store, observer.view(pair))
     return Glimpse(
         pair=pair,
         vms={"/".join(key_of(vm)): observer.protected_vm(vm) for vm in members},
-        view=_with_disks(observer, store, observer.view(pair)),
+        view=replace(view, surroundings=replace(view.surroundings, kubevirt=_kubevirt(obj))),
         seen_at=clock.now(),
         nobody_acts=nobody_acts,
     )
+
+
+def _kubevirt(pair: Object) -> KubeVirtHealth:
+    """What the operator has written about KubeVirt, which not everybody may ask."""
+    conditions = (pair.get("status") or {}).get("conditions") or ()
+    told: Object = next((each for each in conditions if each["type"] == "KubeVirtReady"), {})
+    return as_told(told.get("status", ""), told.get("reason", ""))
 
 
 def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:

@@ -18,6 +18,7 @@ from avance.operator.clock import Clock
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
+from avance.operator.kubevirt_watch import KubeVirtWatch
 from avance.operator.metrics import Metrics
 from avance.operator.migration_settings import MigrationSettingsWatch
 from avance.operator.observe import Observer
@@ -64,7 +65,8 @@ class Leading:
         self._migrations = MigrationSettingsWatch(
             kube, store, clock, lambda pair: policy_of(self._observer.pair(pair).spec), lease.guard, self.wake
         )
-        self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair)
+        self._kubevirt = KubeVirtWatch(kube, clock, self._look_again)
+        self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair, lambda: self._kubevirt.health)
         self._effects = Effects(kube, store, self._observer, self._agents)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
         self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
@@ -76,6 +78,12 @@ class Leading:
             known[0].wake()
         else:
             self._new_pair.set()
+
+    def _look_again(self) -> None:
+        """KubeVirt's state has changed: it may have been installed, too, and its settings can be read."""
+        self._migrations.look_soon()
+        for pair in self._store.all(AVANCE_PAIRS):
+            self.wake(pair["metadata"]["name"])
 
     async def run(self) -> None:
         """Serve all pairs until cancelled. Raises LeadershipLost, and whatever error a loop did not foresee."""
@@ -89,6 +97,7 @@ class Leading:
             asyncio.create_task(self._events.run()),
             asyncio.create_task(resync_for_ever(self._kube, self._store, self.wake)),
             asyncio.create_task(self._migrations.run()),
+            asyncio.create_task(self._kubevirt.run()),
         ]
         self._surroundings.in_charge_since = self._clock.now()
         self._metrics.leading.set(1)

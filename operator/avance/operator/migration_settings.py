@@ -17,7 +17,7 @@ from avance.api.meta import bytes_of
 from avance.core.migration_settings import MigrationSettings, recommended
 from avance.core.policy import Mode, PairPolicy
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError
+from avance.kube.errors import ApiError, NotFound
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, KUBEVIRTS, MIGRATION_POLICIES
 from avance.kubevirt.virtual_machine import PAIR_LABEL
@@ -77,8 +77,12 @@ class MigrationSettingsWatch:
 
     async def look(self) -> None:
         """Read the settings, and for every pair that is served put in place what it wants of them. Raises ApiError."""
-        kubevirts = (await self._kube.list(KUBEVIRTS)).items
-        policies = {policy["metadata"]["name"]: policy for policy in (await self._kube.list(MIGRATION_POLICIES)).items}
+        try:
+            kubevirts = (await self._kube.list(KUBEVIRTS)).items
+            found = (await self._kube.list(MIGRATION_POLICIES)).items
+        except NotFound:
+            return  # the API server does not serve them (yet); `FailoverReady` says that KubeVirt is missing
+        policies = {policy["metadata"]["name"]: policy for policy in found}
         for pair in list(self._store.all(AVANCE_PAIRS)):
             name, wanted = pair["metadata"]["name"], migration_policy(pair)
             held = policies.get(wanted["metadata"]["name"], {}).get("spec") == wanted["spec"]

@@ -51,9 +51,11 @@ CPU_PER_CORE_MILLI = 100
 """KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
 
 CONTROL_PLANE_LABELS = tuple(
-    f"node-role.kubernetes.io/{role}={value}" for role in ("control-plane", "master", "etcd") for value in ("", "true")
+    f"node-role.kubernetes.io/{role}={value}"
+    for role in ("control-plane", "master", "etcd", "arbiter")
+    for value in ("", "true")
 )
-"""Distributions disagree on the value, older ones on the name; a node that only runs etcd counts as well."""
+"""Distributions disagree on the value, older ones on the name; a node that only runs etcd (an arbiter) counts."""
 
 
 class Observer:

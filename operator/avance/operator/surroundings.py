@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.migration_settings import MigrationSettings
 from avance.core.model import PairView
 from avance.core.restraint import StormRecord, storm_cause
@@ -30,8 +31,10 @@ class SurroundingsWatch:
         store: Store,
         clock: Clock,
         migrations: Callable[[str], MigrationSettings | None] = lambda pair: None,
+        kubevirt: Callable[[], KubeVirtHealth | None] = lambda: None,
     ) -> None:
         self._migrations = migrations
+        self._kubevirt = kubevirt
         self._store = store
         self._clock = clock
         self.in_charge_since = clock.now()
@@ -47,6 +50,7 @@ class SurroundingsWatch:
         surroundings = Surroundings(
             in_charge_since=self.in_charge_since,
             migrations=self._migrations(name),
+            kubevirt=self._kubevirt(),
             other_nodes=self._store.count(NODES) - len(own),
             silent_nodes=len(silent - own),
             writes_fail_since=self._writes_fail_since.get(name),

@@ -303,7 +303,7 @@ def mend_everything(sim: Simulation) -> None:
         ask_reset_mtbf(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us, fence_agent=True)
     sim.api.edit_pair(replace(sim.api.policy, pause=None, mode=Mode.AUTOMATIC))
-    sim.api.look_around(replace(sim.api.around, takes_writes=True))
+    sim.api.look_around(replace(sim.api.around, takes_writes=True, virt_api=True, virt_controller=True))
     for vm in sim.api.vms:
         sim.api.change(sim.api.vms, vm, pause=None)
         sim.kubevirt.boot_again(vm)

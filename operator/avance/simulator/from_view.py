@@ -13,6 +13,7 @@ from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import Fault
 from avance.core.fitness import private_link_up
 from avance.core.intents import crash_incident
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.liveness import reads_off, silent, standing_evidence
 from avance.core.model import ActionView, InstanceView, NodeView, PairView, PodView, VmView
 from avance.core.phase_times import Phase, estimate
@@ -21,6 +22,7 @@ from avance.simulator.cluster import GRACE_SECONDS, RENEW_SECONDS
 from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.objects import Condition, Instance, Migration, NodeObject, Pod, VmObject
 from avance.simulator.simulation import TICK, Simulation
+from avance.simulator.surroundings import Around
 from avance.simulator.timing import Timing
 from avance.simulator.world import BmcMode, Mind, Server, State
 
@@ -36,6 +38,9 @@ def simulation_of(view: PairView, now: float) -> Simulation:
     sim = Simulation(servers, (), view.policy, begins_at=now)
     sim.world.timing = timing_of(view)
     sim.world.private_link = private_link_up(view)
+    health = view.surroundings.kubevirt or KubeVirtHealth()
+    virt_api = health.installed and not health.api_failure
+    sim.api.look_around(Around(virt_api=virt_api, virt_controller=not health.controller_silent))
     for node in view.nodes:
         server = sim.world.servers[node.name]
         sim.api.put(sim.api.nodes, node.name, _node(node, server, silent(view, node, now), now))

@@ -35,15 +35,21 @@ class KubeVirt:
 
     def tick(self, now: float) -> None:
         guest_health.tick(self._api, self._world, now)
-        for vm in list(self._api.vms.values()):
+        controls = self.answers and self._api.around.virt_controller
+        for vm in list(self._api.vms.values()) if controls else ():
             if vm.start_asked:
                 self._carry_out_start(vm, now)
         for server in self._world.servers.values():
             if server.connected:
                 self._node_side(server, now)
-        for instance in list(self._api.instances.values()):
+        for instance in list(self._api.instances.values()) if controls else ():
             self._instance(instance, now)
-        self.migrations.tick(now)
+        self.migrations.tick(now, controls)
+
+    @property
+    def answers(self) -> bool:
+        """virt-api is there: without its webhooks the API takes no write of a VM, not even one of virt-controller."""
+        return self._api.around.virt_api
 
     # ── what avance and people may ask for ──
 
@@ -229,7 +235,7 @@ class KubeVirt:
         if guest is None:
             if self._disks is None or self._disks.attach(pod.vm, server.name):
                 self._world.start_guest(pod.vm, instance.uid, pod.uid, server.name)
-        elif now - guest.started_at >= self._world.timing.boot_of(pod.vm):
+        elif self.answers and now - guest.started_at >= self._world.timing.boot_of(pod.vm):
             if {(pod.vm, ""), (pod.vm, server.name)} & self._boot_trouble:
                 self._world.end_guest(guest, "crash")
             else:

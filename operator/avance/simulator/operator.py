@@ -289,6 +289,8 @@ class Operator:
             case DeletePod(uid=uid, node=node):
                 if uid in api.pods and api.pods[uid].node == node:
                     api.remove(api.pods, uid)
+            case ApplyVm() | StartVm() | StopVm() | CreateMigration() if not kubevirt.answers:
+                return True  # refused, and asked again
             case ApplyVm(vm) | StartVm(vm) | StopVm(vm) if vm not in api.vms:
                 return True  # it was deleted meanwhile, and the API says so
             case ApplyVm(vm, prefer):

@@ -1,6 +1,8 @@
-"""What can happen to the operator itself, to its clock and to what it asks for."""
+"""What can happen to the operator itself, to its clock, to what it asks for and to KubeVirt's own programs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from avance.simulator.events import EVENTS
 from avance.simulator.operator import Killed, StandsStill
@@ -68,6 +70,16 @@ def hold_up(sim: Simulation, type: str, number: str) -> None:
 @EVENTS.says("the clock of {node} jumps {number} s (?P<how>ahead|back)")
 def node_clock(sim: Simulation, node: str, number: str, how: str) -> None:
     sim.world.servers[node].clock_ahead += float(number) if how == "ahead" else -float(number)
+
+
+@EVENTS.says("virt-api stops", "virt-api starts (?P<again>again)")
+def virt_api(sim: Simulation, again: str = "") -> None:
+    sim.api.look_around(replace(sim.api.around, virt_api=bool(again)))
+
+
+@EVENTS.says("virt-controller stops", "virt-controller starts (?P<again>again)")
+def virt_controller(sim: Simulation, again: str = "") -> None:
+    sim.api.look_around(replace(sim.api.around, virt_controller=bool(again)))
 
 
 def _end_at(sim: Simulation, place: str, how: type[Exception]) -> None:

@@ -125,6 +125,8 @@ RULES: Mapping[str, str] = {
     "rejoin in order": "A server rejoins in order: identity, stable, storage, health; never all at once.",
     "one operator": "Only the leader acts; what its successor needs is in the API's objects.",
     "control plane outlives": "The API has to outlive the loss of either server, or the pair says that it does not.",
+    "KubeVirt down": "While KubeVirt itself is down nothing is moved, nothing counts as a VM's failure, and the pair "
+    "says so; what is due is done when it is back.",
     "every deed has a reason": "Every action says who wanted it, why, and how it ended.",
     "Observe changes nothing": "Mode Observe runs the same rules, says what it would do, and changes nothing.",
     "resolved is quiet": "Once faults are healed the plan comes to rest and does nothing more.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avance.core.effects import ApplyVm, StartVm
 from avance.core.fitness import why_not_serve
+from avance.core.kubevirt_health import counts_since, why_kubevirt_starts_nothing
 from avance.core.licence import why_not_ended, why_stale
 from avance.core.liveness import standing_evidence
 from avance.core.model import ActionView, PairView, VmPhase, VmView
@@ -61,7 +62,9 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
     if stale:
         return wait("Start", f"{vm.key} is not started yet: {stale}", look_at=deadline)
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
-    return act("Start", f"starting {vm.key} on {action.destination or 'its node'}", start, look_at=deadline)
+    down = why_kubevirt_starts_nothing(view.surroundings.kubevirt)
+    starting = f"starting {vm.key} on {action.destination or 'its node'}{down and f': {down}'}"
+    return act("Start", starting, start, look_at=deadline)
 
 
 def _why_disks_forbid(action: ActionView, view: PairView, vm: VmView, now: float) -> str:
@@ -76,9 +79,11 @@ def _why_disks_forbid(action: ActionView, view: PairView, vm: VmView, now: float
 
 
 def _deadline(action: ActionView, view: PairView, now: float) -> float:
-    return (action.started("Start") or now) + view.policy.restart.start_timeout_seconds
+    """What KubeVirt was down for is not the VM's failure."""
+    begun = counts_since(view.surroundings.kubevirt, action.started("Start") or now, now)
+    return begun + view.policy.restart.start_timeout_seconds
 
 
 def _hindrance(view: PairView, vm: VmView) -> str:
     unschedulable = next((pod.unschedulable for pod in view.pods_of(vm.key) if pod.unschedulable), "")
-    return unschedulable or vm.start_blocked
+    return why_kubevirt_starts_nothing(view.surroundings.kubevirt) or unschedulable or vm.start_blocked

@@ -7,6 +7,7 @@ long: one VM that cannot boot must not keep the others down.
 from __future__ import annotations
 
 from avance.core.effects import DeletePod
+from avance.core.kubevirt_health import why_kubevirt_starts_nothing
 from avance.core.liveness import standing_evidence
 from avance.core.model import ActionType, ActionView, FenceEvidence, PairView, VmView
 from avance.core.progress import Progress, act, cancel, fail, wait
@@ -48,5 +49,6 @@ def _release(view: PairView, vm: VmView, evidence: FenceEvidence) -> Progress | 
         orders = (DeletePod(pod.namespace, pod.name, pod.uid, evidence.node) for pod in held)
         return act("Release", f"giving up the lost instance of {vm.key} on {evidence.node}", *orders)
     if vm.instance and not vm.instance.phase.final:
-        return wait("Release", f"waiting for KubeVirt to end the lost instance of {vm.key}")
+        down = why_kubevirt_starts_nothing(view.surroundings.kubevirt)
+        return wait("Release", f"waiting for KubeVirt to end the lost instance of {vm.key}{down and f': {down}'}")
     return None
