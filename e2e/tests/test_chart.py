@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
 from e2e.controlplane import ensure_binaries
-from e2e.tests import test_chart_detectors
 from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError, of_kind, only
 
 CLUSTER_WIDE = {
@@ -213,7 +211,12 @@ def test_only_the_leaders_lease_can_be_changed(objects: list[dict[str, Any]]) ->
     assert grants(objects, "leases") == {
         NAMESPACE: {"create", "get", "update"},
         "kube-node-lease": {"list", "watch"},
+        "everywhere": {"get"},
     }
+    (of_others,) = [
+        rule for place, rule in rules_of(objects) if place == "everywhere" and "leases" in rule["resources"]
+    ]
+    assert of_others["resourceNames"] == ["virt-controller"]
     (named,) = [rule for place, rule in rules_of(objects) if place == NAMESPACE and "update" in rule["verbs"]]
     assert named["resourceNames"] == ["avance-operator"]
 
@@ -288,107 +291,14 @@ def test_extra_objects_are_templates(helm: Helm) -> None:
     assert extra["metadata"]["name"] == "avance-extra"
 
 
-@pytest.mark.parametrize(
-    ("setting", "complaint"),
-    [
-        ("replica=3", "'replica' not allowed"),
-        ("replicas=two", "'/replicas': got string, want integer"),
-        ("replicas=-1", "'/replicas': minimum"),
-        ("image.name=x", "'/image': additional properties 'name' not allowed"),
-        ("image.digest=latest", "'/image/digest'"),
-        ("image.pullPolicy=Sometimes", "'/image/pullPolicy': value must be one of"),
-        ("crds.install=true", "'/crds': additional properties 'install' not allowed"),
-        ("crds.keep=maybe", "'/crds/keep': got string, want boolean"),
-        ("rbac.secretNames=bmc", "'/rbac/secretNames': got string, want array"),
-        ("resources.limit.memory=1Gi", "'/resources': additional properties 'limit' not allowed"),
-        ("resources.limits.memory=much", "'/resources/limits/memory'"),
-        ("tolerations[0].operator=Exist", "'/tolerations/0/operator': value must be one of"),
-        ("metrics.enabled=true", "'/metrics': additional properties 'enabled' not allowed"),
-        ("affinity.pod=x", "'/affinity': additional properties 'pod' not allowed"),
-        ("networkPolicy.egress.bmcs[0].cidr=10.0.9.7", "'/networkPolicy/egress/bmcs/0/cidr'"),
-        ("networkPolicy.egress.bmcs[0].address=x", "'/networkPolicy/egress/bmcs/0': missing property 'cidr'"),
-        ("networkPolicy.egress.apiServer.ports={70000}", "'/networkPolicy/egress/apiServer/ports/0': maximum"),
-        ("podDisruptionBudget.minAvailable=2", "'/podDisruptionBudget': additional properties 'minAvailable' not"),
-        ("topologySpreadConstraints[0].maxSkew=1", "'/topologySpreadConstraints/0': missing properties"),
-        ("nodeSelector=a", "'/nodeSelector': got string, want object"),
-    ],
-)
-def test_a_wrong_value_is_refused_by_its_name(helm: Helm, setting: str, complaint: str) -> None:
-    with pytest.raises(HelmError) as refusal:
-        helm.template("--set", setting)
-    assert complaint in str(refusal.value)
-
-
-BEFORE = {"networkPolicy.egress": 'networkPolicy.egress={"enabled":true,"bmcs":[{"cidr":"10.0.9.0/24","ports":[443]}]}'}
-"""What has to be switched on first for a value to mean anything."""
-# For every value of values.yaml, a setting that must make a difference.
-SETTINGS = {
-    "nameOverride": '"other"',
-    "fullnameOverride": '"other"',
-    "image.repository": '"registry.example/avance"',
-    "image.tag": '"9"',
-    "image.digest": f'"sha256:{"0" * 64}"',
-    "image.pullPolicy": '"Always"',
-    "imagePullSecrets": '[{"name":"login"}]',
-    "replicas": "3",
-    "extraArgs": '["--verbose"]',
-    "extraEnv": '[{"name":"HTTPS_PROXY","value":"x"}]',
-    "crds.enabled": "false",
-    "crds.keep": "false",
-    "serviceAccount.create": 'false,serviceAccount.name="robot"',
-    "serviceAccount.name": '"robot"',
-    "serviceAccount.annotations": '{"a":"b"}',
-    "rbac.create": "false",
-    "rbac.secretNames": '["bmc"]',
-    "storage.provider": '"Longhorn"',
-    "rbac.kubevirtSettings": "true",
-    "rbac.aggregate": "false",
-    "admissionPolicy.enabled": "false",
-    "podDisruptionBudget.enabled": "false",
-    "networkPolicy.enabled": "false",
-    "networkPolicy.metricsFrom": '[{"ipBlock":{"cidr":"10.0.0.0/8"}}]',
-    "networkPolicy.egress.enabled": "false",
-    "networkPolicy.egress.apiServer.cidrs": '["10.0.0.10/32"]',
-    "networkPolicy.egress.apiServer.ports": "[8443]",
-    "networkPolicy.egress.bmcs": '[{"cidr":"10.0.9.0/24","udpPorts":[623]}]',
-    "networkPolicy.egress.storage": '[{"namespace":"linstor","ports":[3370]}]',
-    "metrics.service.enabled": "false",
-    "metrics.service.annotations": '{"a":"b"}',
-    "resources.requests.cpu": '"1"',
-    "resources.requests.memory": '"1Gi"',
-    "resources.limits.memory": '"1Gi"',
-    "priorityClassName": '""',
-    "nodeSelector": '{"a":"b"}',
-    "tolerations": "[]",
-    "affinity": '{"nodeAffinity":{"a":"b"}}',
-    "topologySpreadConstraints": '[{"maxSkew":1,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule"}]',
-    "podAnnotations": '{"a":"b"}',
-    "podLabels": '{"a":"b"}',
-    "extraObjects": '["kind: X"]',
-}
-
-
-def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}"
-
-
-def test_every_value_has_its_setting() -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    detectors = {f"detectors.{path}" for path in (*test_chart_detectors.SETTINGS, "enabled", "pairs")}
-    assert set(SETTINGS) | detectors == set(leaves(values))
-
-
-@pytest.mark.parametrize("path", SETTINGS)
-def test_every_value_makes_a_difference(helm: Helm, path: str) -> None:
-    before = [word for part, on in BEFORE.items() if path.startswith(f"{part}.") for word in ("--set-json", on)]
-    assert helm.template(*before, "--set-json", f"{path}={SETTINGS[path]}") != helm.template(*before)
-
-
 def test_the_notes_say_what_to_do_next(helm: Helm) -> None:
     notes = helm.run("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client")
-    for command in ("rollout status deployment/avance", "label node", "create secret generic", "get avance"):
+    for command in ("rollout status deployment/avance", "label node", "create secret generic", "describe pair"):
         assert command in notes
+    assert "KubeVirt is not there yet" in notes
+    assert "replicas: 1" not in notes
+
+
+def test_the_notes_warn_of_a_single_replica(helm: Helm) -> None:
+    settings = ["--namespace", NAMESPACE, "--dry-run=client", "--set", "replicas=1"]
+    assert "nobody acts until" in helm.run("install", RELEASE, str(CHART), *settings)

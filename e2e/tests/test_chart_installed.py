@@ -15,12 +15,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:avance"
 ACTIONS = "/apis/avance.dev/v1alpha1/avanceactions"
+PEOPLE = {"vera": "view", "eddy": "edit", "anna": "admin", "otto": "avance-attest"}
+"""Who is bound to which role: in the whole cluster, and in namespace `shop` under the same name with `-of-shop`."""
+OF_ONES_WORD = ("AttestOff", "AcceptReplacement", "ResetMTBF")
 
 
 @dataclass(frozen=True)
 class Cluster:
     """A control plane on which the release is installed, in a namespace that admits restricted pods only."""
 
+    plane: ControlPlane
     api: Api
     helm: Helm
     alice: Api
@@ -49,7 +53,8 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
         ):
             await wait_until(lambda: is_served(plane.api), 30, "AvanceActions served")
             await wait_until(lambda: is_refused_by_policy(alice, action("nobody")), 30, "the admission policy in force")
-            yield Cluster(plane.api, helm, alice, operator)
+            await bind_people(plane.api)
+            yield Cluster(plane, plane.api, helm, alice, operator)
     finally:
         await plane.stop()
 
@@ -71,8 +76,9 @@ async def is_refused_by_policy(api: Api, body: dict[str, Any]) -> bool:
     return False
 
 
-def action(requested_by: str | None) -> dict[str, Any]:
-    spec = {"pairRef": {"name": "p"}, "type": "Fence", "target": {"kind": "Node", "name": "node-a"}}
+def action(requested_by: str | None, kind: str = "Fence") -> dict[str, Any]:
+    spec = {"pairRef": {"name": "p"}, "type": kind, "target": {"kind": "Node", "name": "node-a"}}
+    spec |= {"message": "node-a lies unplugged on my desk"} if kind in OF_ONES_WORD else {}
     if requested_by is not None:
         spec["requestedBy"] = requested_by
     return {
@@ -104,6 +110,71 @@ async def test_everybody_asks_in_their_own_name(cluster: Cluster) -> None:
     assert written_ahead["spec"]["requestedBy"] == OPERATOR
 
 
+async def bind_people(api: Api) -> None:
+    """Returns when the control plane has merged the chart's roles into its own."""
+    await api.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    for name, role in PEOPLE.items():
+        for user, path in ((name, ""), (f"{name}-of-shop", "namespaces/shop/")):
+            kind = "RoleBinding" if path else "ClusterRoleBinding"
+            body = {
+                "metadata": {"name": user},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+            }
+            await api.post(f"/apis/rbac.authorization.k8s.io/v1/{path}{kind.lower()}s", body)
+
+    async def merged() -> bool:
+        checks = [("vera", "get"), ("eddy", "get"), ("anna", "get"), ("otto", "attest")]
+        return all([await may(api, user, verb, "avanceactions") for user, verb in checks])
+
+    await wait_until(merged, 30, "the chart's roles are part of view, edit and admin")
+
+
+async def may(api: Api, user: str, verb: str, resource: str, namespace: str = "") -> bool:
+    return await is_allowed(api, verb, "avance.dev", resource, namespace, user=user)
+
+
+# By resource: who may read, write, and ask; the namespace is that of a request for a ProtectedVM.
+RIGHTS = [
+    ("get", "avancepairs", "", {"vera", "eddy", "anna"}),
+    ("patch", "avancepairs", "", {"anna"}),
+    ("get", "protectedvms", "till", {"vera", "eddy", "anna"}),
+    ("create", "protectedvms", "till", {"eddy", "anna"}),
+    (
+        "delete",
+        "protectedvms",
+        "shop",
+        {"eddy", "anna", "eddy-of-shop", "anna-of-shop"},
+    ),
+    ("patch", "protectedvms/status", "shop", {"otto", "otto-of-shop"}),
+    ("patch", "avancepairs/status", "", set()),
+    ("list", "avanceactions", "", {"vera", "eddy", "anna"}),
+    ("create", "avanceactions", "", {"anna", "otto"}),
+    ("attest", "avanceactions", "", {"otto"}),
+    ("patch", "avanceactions", "", set()),
+    ("patch", "avanceactions/status", "", set()),
+    ("delete", "avanceactions", "", set()),
+]
+
+
+async def test_who_may_do_what(cluster: Cluster) -> None:
+    users = [user for name in PEOPLE for user in (name, f"{name}-of-shop")]
+    for verb, resource, namespace, expected in RIGHTS:
+        allowed = {user for user in users if await may(cluster.api, user, verb, resource, namespace)}
+        assert allowed == expected, (verb, resource, namespace)
+
+
+@pytest.mark.parametrize("kind", OF_ONES_WORD)
+async def test_only_who_may_attest_gives_their_word_for_a_server(cluster: Cluster, kind: str) -> None:
+    async with await cluster.plane.client_for("anna") as anna, await cluster.plane.client_for("otto") as otto:
+        assert (await anna.post(ACTIONS, action("anna"), dryRun="All"))["spec"]["type"] == "Fence"
+        with pytest.raises(ApiError, match=rf'{kind} is .* "anna" may not: ask for the ClusterRole avance-attest'):
+            await anna.post(ACTIONS, action("anna", kind), dryRun="All")
+        assert (await otto.post(ACTIONS, action("otto", kind), dryRun="All"))["spec"]["type"] == kind
+    with pytest.raises(ApiError, match="may not: ask for"):
+        await cluster.operator.post(ACTIONS, action(OPERATOR, kind), dryRun="All")
+
+
 ALLOWED = [
     ("list", "avance.dev", "avancepairs", ""),
     ("patch", "avance.dev", "protectedvms/status", "default"),
@@ -128,16 +199,19 @@ DENIED = [
     ("patch", "coordination.k8s.io", "leases", "kube-node-lease"),
     ("create", "", "pods", NAMESPACE),
     ("create", "rbac.authorization.k8s.io", "clusterroles", ""),
+    ("attest", "avance.dev", "avanceactions", ""),
 ]
 
 
-async def is_allowed(api: Api, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+async def is_allowed(
+    api: Api, verb: str, group: str, resource: str, namespace: str, name: str = "", user: str = OPERATOR
+) -> bool:
     kind, _, subresource = resource.partition("/")
     attributes = {"verb": verb, "group": group, "resource": kind, "subresource": subresource}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": OPERATOR, "resourceAttributes": attributes | {"namespace": namespace, "name": name}},
+        "spec": {"user": user, "resourceAttributes": attributes | {"namespace": namespace, "name": name}},
     }
     answer = await api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
