@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from avance.core.installation import Site
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.migration_settings import MigrationSettings
 from avance.core.model import ActionPhase, ActionType, ActionView, InstanceView, StepView, VmPhase
 from avance.core.surroundings import Surroundings
@@ -25,7 +26,7 @@ def look() -> Glimpse:
     web = replace(running("web", instance=life), namespace="shop")
     pods = tuple(replace(launcher(vm, vm.node), namespace="shop") for vm in (till, web))
     view = replace(pair(a, b, (till, web), pods, actions()), name="shop", surroundings=Surroundings(
-        in_charge_since=AT - 86400, migrations=MigrationSettings(in_cluster=8, from_node=8)))  # fmt: skip
+        AT - 86400, MigrationSettings(in_cluster=8, from_node=8), KubeVirtHealth()))  # fmt: skip
     return seen(view, now=AT)
 
 
@@ -60,7 +61,7 @@ def steps(vm: str, stage: str) -> tuple[StepView, StepView]:
 
 
 def shop_site() -> Site:
-    view = replace(look().view, surroundings=Surroundings(migrations=MigrationSettings()))
+    view = replace(look().view, surroundings=Surroundings(kubevirt=KubeVirtHealth(), migrations=MigrationSettings()))
     silent = reads("", error="https://10.0.0.11 did not answer within 5 s: check address and cable.", at=AT)
     a = replace(view.nodes[0], power=silent, faults=())
     labels = {f"{prefix}.node.kubevirt.io/Skylake-Server-IBRS": "true" for prefix in PREFIXES}

@@ -9,6 +9,7 @@ import pytest
 from avance.cli.install_check import as_json, as_text
 from avance.cli.terminal import plain
 from avance.core.installation import Check, Level, Site, checks
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.migration_settings import MigrationSettings
 from avance.core.model import PairView
 from avance.core.surroundings import Surroundings
@@ -16,8 +17,9 @@ from tests.core.views import NOW, launcher, node, pair, reads, running
 
 A, B = node("node-a", power=reads("On")), node("node-b", power=reads("On", "node-b"))
 WEB = running("web")
-NARROW = Surroundings(migrations=MigrationSettings())
-ROOMY = Surroundings(migrations=MigrationSettings(in_cluster=8, from_node=8))
+UNREAD = Surroundings(kubevirt=KubeVirtHealth())
+NARROW = Surroundings(kubevirt=KubeVirtHealth(), migrations=MigrationSettings())
+ROOMY = Surroundings(kubevirt=KubeVirtHealth(), migrations=MigrationSettings(in_cluster=8, from_node=8))
 SKYLAKE = {
     "host-model-cpu.node.kubevirt.io/Skylake": "true",
     "cpu-model.node.kubevirt.io/Skylake": "true",
@@ -74,12 +76,17 @@ def test_a_site_that_lacks_nothing_passes() -> None:
         (site(emulates=True), "KubeVirt", Level.WARNING, "without hardware"),
         (site(replace(whole(), nodes=(A,))), "nodes", Level.FAILED, "matches 1 nodes"),
         (
-            site(whole(surroundings=Surroundings(migrations=MigrationSettings()))),
+            site(whole(surroundings=NARROW)),
             "migrations",
             Level.WARNING,
             "of 8 VMs",
         ),
-        (site(whole(surroundings=Surroundings())), "migrations", Level.WARNING, "not been read"),
+        (
+            site(whole(surroundings=UNREAD)),
+            "migrations",
+            Level.WARNING,
+            "not been read",
+        ),
         (site(labels={"node-a": SKYLAKE, "node-b": {}}), "CPU models", Level.FAILED, "labels of node-b"),
         (site(labels={"node-a": SKYLAKE, "node-b": STRANGE}), "CPU models", Level.FAILED, "none in common"),
         (site(labels={"node-a": SKYLAKE, "node-b": OLDER}), "CPU models", Level.FAILED, "cannot move to node-b"),

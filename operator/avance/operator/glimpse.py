@@ -102,13 +102,13 @@ async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     return Glimpse(
         pair=pair,
         vms={"/".join(key_of(vm)): observer.protected_vm(vm) for vm in members},
-        view=replace(view, surroundings=replace(view.surroundings, kubevirt=_kubevirt(obj))),
+        view=replace(view, surroundings=replace(view.surroundings, kubevirt=kubevirt_of(obj))),
         seen_at=clock.now(),
         nobody_acts=nobody_acts,
     )
 
 
-def _kubevirt(pair: Object) -> KubeVirtHealth:
+def kubevirt_of(pair: Object) -> KubeVirtHealth:
     """What the operator has written about KubeVirt, which not everybody may ask."""
     conditions = (pair.get("status") or {}).get("conditions") or ()
     told: Object = next((each for each in conditions if each["type"] == "KubeVirtReady"), {})

@@ -11,6 +11,7 @@ from typing import Any
 
 from avance.api.pair import AvancePair
 from avance.core.installation import Site
+from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.model import NodeView, PairView
 from avance.core.power import PowerReading
 from avance.core.surroundings import Surroundings
@@ -28,7 +29,7 @@ from avance.kube.resources import (
 )
 from avance.operator.actions import ActionLog
 from avance.operator.clock import Clock, from_api
-from avance.operator.glimpse import NoSuchPair, choose, connected, nodes_of, readings_of, why_nobody_acts
+from avance.operator.glimpse import NoSuchPair, choose, connected, kubevirt_of, nodes_of, readings_of, why_nobody_acts
 from avance.operator.migration_settings import settings_of
 from avance.operator.observe import Observer
 from avance.operator.resync import resync
@@ -51,8 +52,10 @@ async def inspect(kubeconfig: str | None, pair: str, namespace: str, nodes: tupl
         obj, exists = _pair(store, pair, nodes)
         observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
         model = observer.pair(obj)
-        view = observer.view(model)
         kubevirt = await _first(kube, KUBEVIRTS)
+        # Before there is a pair nobody asks KubeVirt: what its object says has a check of its own.
+        health = kubevirt_of(obj) if exists else KubeVirtHealth(installed=kubevirt is not None)
+        view = replace(observer.view(model), surroundings=Surroundings(kubevirt=health))
         names = [node.name for node in view.nodes]
         shared, skews = await asyncio.gather(_shared_storage(kube), _skews(kube, names))
         tried = await _tried(kube, namespace, model, view, clock) if exists else view
@@ -91,7 +94,7 @@ def _site(
     settings = settings_of(kubevirt, held=True) if kubevirt else None
     nodes = {node.name: store.get(NODES, node.name) or {} for node in view.nodes}
     return Site(
-        view=replace(view, surroundings=Surroundings(migrations=settings)),
+        view=replace(view, surroundings=replace(view.surroundings, migrations=settings)),
         exists=exists,
         nobody_acts=nobody_acts,
         kubevirt_version=str(status.get("observedKubeVirtVersion", "")) if kubevirt else None,
