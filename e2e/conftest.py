@@ -12,7 +12,7 @@ from e2e.lab import Lab, LabOptions
 LONGEST_FIRST = (
     *("test_operator_soak", "test_operator_killed", "test_operator_takeover", "test_operator_double_faults"),
     *("test_operator_crash", "test_demo", "test_operator_evidence", "test_operator_bmc", "test_operator_vms"),
-    *("test_what_if", "test_operator_health", "test_kubevirt_node_loss", "test_lease", "test_lab_command"),
+    *("test_what_if", "test_cli", "test_operator_health", "test_kubevirt_node_loss", "test_lease", "test_lab_command"),
 )
 """Files that take a minute and more. Begun last, one of them would leave the other worker without work."""
 

@@ -127,16 +127,18 @@ def _with_disks(observer: Observer, store: Store, view: PairView) -> PairView:
 def choose(store: Store, name: str, about: str) -> Object:
     """The pair of this name, or that of a node or VM, or the only one. Raises NoSuchPair: it says which there are."""
     pairs = {obj["metadata"]["name"]: obj for obj in store.all(AVANCE_PAIRS)}
-    known = ", ".join(sorted(pairs)) or "none"
+    known = ", ".join(sorted(pairs))
+    if not pairs:
+        raise NoSuchPair("there is no AvancePair yet: avance init NODE-A NODE-B writes one")
     if name:
         if name not in pairs:
             raise NoSuchPair(f"there is no AvancePair {name}; there are: {known}")
         return pairs[name]
     meant = {pair: obj for pair, obj in pairs.items() if not about or about in _belongings(store, obj)}
-    if not meant and about and pairs:
+    if not meant:
         raise NoSuchPair(f"no pair has a node or VM {about}; the pairs are: {known}")
     if len(meant) != 1:
-        raise NoSuchPair(f"say which pair is meant by --pair; there are: {', '.join(sorted(meant)) or 'none'}")
+        raise NoSuchPair(f"say which pair is meant by --pair; there are: {', '.join(sorted(meant))}")
     return next(iter(meant.values()))
 
 
