@@ -24,11 +24,7 @@ def _degraded(faults_of: Callable[[Host], list[Fault]], host: Host) -> list[Faul
 def _members(host: Host) -> list[Fault]:
     """Failing disks within arrays. What cannot be told of a disk is DiskProblem's to say."""
     failing = []
-    try:
-        looks = smart.looks(host)
-    except CantTellError:
-        return []
-    for look in looks:
+    for look in smart.looks(host):
         try:
             failing += look()
         except CantTellError:

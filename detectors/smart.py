@@ -36,15 +36,28 @@ Look = Callable[[], list[FailingDisk]]
 
 
 def looks(host: Host) -> list[Look]:
-    """One look for each disk; each may raise CantTellError, and so may this."""
+    """One look for each disk; each may raise CantTellError."""
     each: list[Look] = [partial(_given_up, host)]
     nvme = sorted(path.name for path in (host.root / "sys/class/nvme").glob("nvme[0-9]*"))
     each += [partial(_nvme, host, name) for name in nvme]
-    if any((host.root / "sys/block").glob("sd*")):
-        each += _scan(host)
+    others = [path for path in (host.root / "sys/block").glob("sd*") if not _removable(host, path.name)]
+    if others:
+        try:
+            each += _scan(host)
+        except CantTellError as doubt:
+            each.append(partial(_doubt, str(doubt)))
     elif not nvme:
-        raise CantTellError("this node has no SATA, SAS or NVMe disk that could tell of its health")
+        each.append(partial(_doubt, "this node has no SATA, SAS or NVMe disk that could tell of its health"))
     return each
+
+
+def _doubt(why: str) -> list[FailingDisk]:
+    raise CantTellError(why)
+
+
+def _removable(host: Host, device: str) -> bool:
+    """A stick, or a drive that a management controller plays: no part of the server."""
+    return host.number(f"sys/block/{device}/removable") == 1
 
 
 def _given_up(host: Host) -> list[FailingDisk]:
@@ -67,7 +80,9 @@ def _scan(host: Host) -> list[Look]:
         devices = [(str(device["name"]), str(device["type"])) for device in document.get("devices", ())]
     except (KeyError, TypeError, AttributeError):
         raise CantTellError("smartctl --scan-open lists the disks in a way that is not understood") from None
-    devices = [(name, type_) for name, type_ in devices if type_ != "nvme"]
+    devices = [
+        (name, type_) for name, type_ in devices if type_ != "nvme" and not _removable(host, name.removeprefix("/dev/"))
+    ]
     if not devices:
         raise CantTellError("smartctl finds none of the disks: it needs /dev and the capability SYS_RAWIO")
     return [partial(_smart, host, name, type_) for name, type_ in devices]

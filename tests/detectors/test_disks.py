@@ -176,6 +176,19 @@ def test_a_fault_is_told_whatever_else_cannot_be_told(node: Node) -> None:
     assert node.look("DiskProblem").verdict is Verdict.PROBLEM
 
 
+def test_without_smartctl_a_failing_nvme_disk_is_told_all_the_same(node: Node) -> None:
+    sata_and_sas(node)
+    nvme(node, "nvme-failing.json")
+    node.remove("smartctl")
+    assert node.look("DiskProblem").message.startswith("component=nvme0 ")
+
+
+def test_a_drive_that_a_management_controller_plays_is_no_disk(node: Node) -> None:
+    sata_and_sas(node, "smartctl-cannot-open.json")
+    node.write("sys/block/sda/removable", 1)
+    assert node.look("DiskProblem").verdict is Verdict.FINE
+
+
 @pytest.mark.parametrize("log", ["echo '{}'", "echo '[]'", "echo; exit 1", 'echo \'{"critical_warning": "x"}\''])
 def test_nvme_that_tells_nothing(node: Node, log: str) -> None:
     nvme(node)
