@@ -9,6 +9,7 @@ import pytest
 from avance.api import AvancePair, ProtectedVM
 from avance.core.condition import Condition
 from avance.core.model import ActionPhase, ActionType
+from avance.core.outage import Outage
 from avance.core.report import Failover, VmReport, report
 from avance.operator.clock import to_api
 from avance.operator.status import conditions, pair_status, vm_status
@@ -20,8 +21,8 @@ UP = VmReport("default/web", "Running", "node-a", "node-b", (), None, None)
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 
 
-def down(since: float) -> VmReport:
-    return replace(UP, phase="Failed", down_since=since)
+def down(since: float, *cause: Any) -> VmReport:
+    return replace(UP, phase="Failed", outage=Outage(since, *cause))
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------
@@ -77,6 +78,26 @@ def test_a_new_year_begins_with_an_empty_account() -> None:
 def test_an_outage_that_seems_to_end_before_it_began_counts_nothing() -> None:
     known = {"outageSince": to_api(NOW + 100)}
     assert vm_status(known, 1, UP, NOW)["downtime"]["unplannedSeconds"] == 0
+
+
+def test_the_latest_outages_are_told_with_their_causes() -> None:
+    told = vm_status({}, 1, down(NOW), NOW + 1)
+    told = vm_status(told, 1, down(NOW + 2, "ServerCrash", "crash-1"), NOW + 3)
+    assert told["outages"] == [{"since": to_api(NOW), "cause": "ServerCrash", "incident": "crash-1"}]
+    told = vm_status(told, 1, UP, NOW + 20)
+    [crash] = told["outages"]
+    assert (crash["until"], crash["seconds"], crash["cause"]) == (to_api(NOW + 20), 20, "ServerCrash")
+    for number in range(1, 20):
+        told = vm_status(vm_status(told, 1, down(NOW + 60 * number), NOW), 1, UP, NOW + 60 * number + 1)
+    assert len(told["outages"]) == 16
+    assert told["downtime"]["unplannedSeconds"] == 20 + 19
+
+
+def test_what_somebody_asked_for_is_planned() -> None:
+    during = vm_status({}, 1, down(NOW, "Requested", "restart-1", True), NOW + 1)
+    after = vm_status(during, 1, UP, NOW + 5)
+    assert after["downtime"] == {"year": 1970, "plannedSeconds": 5}
+    assert after["outages"][-1]["planned"]
 
 
 # --- the last failover ------------------------------------------------------------------------------------------------
@@ -152,7 +173,7 @@ def test_what_is_written_fits_the_published_models() -> None:
     metadata = {"name": "site", "uid": "uid-site"}
     told = AvancePair.parse({"metadata": metadata, "spec": {"nodeSelector": {"a": "b"}}, "status": status}).status
     assert [each.name for each in told.nodes] == ["node-a", "node-b"]
-    vm = vm_status({}, 1, replace(moved(NOW), down_since=NOW), NOW)
+    vm = vm_status({}, 1, replace(moved(NOW), outage=Outage(NOW)), NOW)
     spec = {
         "pairRef": {"name": "site"},
         "cores": 1,

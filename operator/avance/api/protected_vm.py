@@ -257,6 +257,23 @@ class Downtime(ApiModel):
     """Because something broke."""
 
 
+class Outage(ApiModel):
+    """A time in which the VM was down though it should have run."""
+
+    since: Time
+    """When it went down."""
+    until: Time | None = None
+    """When it ran again; absent while it is down."""
+    seconds: Annotated[int, Field(ge=0)] | None = None
+    """How long it lasted."""
+    cause: Annotated[str, Field(max_length=64)] | None = None
+    """The reason of the action that ended it, as in the log of actions."""
+    incident: Annotated[str, Field(max_length=253)] | None = None
+    """What was done about it, and about everything else that the same thing broke, carries this incident."""
+    planned: bool = False
+    """Somebody asked for it."""
+
+
 class LastWritten(ApiModel):
     """Which copies of the disks are the newest. Kept here because it has to outlive both nodes."""
 
@@ -305,6 +322,8 @@ failing), Ordered (what it depends on is there)."""
     """The copy of its disks on each node, as the storage tells it; absent while it tells nothing."""
     guest_answered: Annotated[str, Field(max_length=64)] | None = None
     """UID of the last instance whose guest has answered its health check; one that never did is not held to hang."""
+    outages: Annotated[ListOf[Outage], Field(max_length=16)] = ()
+    """The latest outages, oldest first."""
     outage_since: Time | None = None
     """Since when the VM is down though it should run; absent while it runs."""
 

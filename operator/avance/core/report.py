@@ -22,6 +22,7 @@ from avance.core.kubevirt_health import kubevirt_ready
 from avance.core.licence import why_not_start
 from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
+from avance.core.outage import Outage, outage
 from avance.core.pairing import why_no_pair
 from avance.core.placement import backup_of, pair_primary
 from avance.core.preflight import migrations_ready
@@ -64,8 +65,8 @@ class VmReport:
     primary: str
     backup: str
     conditions: tuple[Condition, ...]
-    down_since: float | None
-    """Since when it is down though it shall run; None while it runs."""
+    outage: Outage | None
+    """That it is down though it shall run; None while it runs."""
     last_failover: Failover | None
     written: Written | None = None
     """Which copies of its disks hold what it wrote last."""
@@ -249,7 +250,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
         ),
         written=written_now(view, vm) or vm.written,
         answered=vm.instance.uid if vm.instance and vm.instance.signs.answers else "",
-        down_since=_down_since(view, vm, now),
+        outage=outage(view, vm, now),
         last_failover=_last_failover(view, vm),
     )
 
@@ -339,20 +340,6 @@ def _migratable(vm: VmView) -> Condition:
     if instance.migratable:
         return Condition("Migratable", True, "AsExpected", "it can be moved while it runs")
     return Condition("Migratable", False, "NotLiveMigratable", instance.not_migratable_because)
-
-
-def _down_since(view: PairView, vm: VmView, now: float) -> float | None:
-    """On a dead node it counts from when the survivor heard it no more; what is merely silent may well run."""
-    action = view.open_action(vm.key)
-    if not vm.should_run or vm.instance is None or (action and action.type is ActionType.START):
-        return None
-    node = view.node(vm.instance.node)
-    if vm.running:
-        if node is None or judge(view, node, now).life is not Life.DEAD:
-            return None
-        peer = view.peer(node.name)
-        return max(node.heard_at, (peer.peer_unreachable_since if peer else None) or 0.0)
-    return vm.instance.ended_at or now
 
 
 _KIND_OF_FAILOVER = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from avance.core.condition import Condition
@@ -14,6 +13,7 @@ from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
 from avance.operator.disk_status import written_object
 from avance.operator.history import history_status
+from avance.operator.ledger import ledger
 
 Object = dict[str, Any]
 
@@ -58,7 +58,7 @@ def vm_status(
         "lastWritten": written_object(report.written),
         "disks": disks,
         "guestAnswered": report.answered or previous.get("guestAnswered"),
-        **_outage(previous, report, now),
+        **ledger(previous, report.outage, now),
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
 
@@ -177,16 +177,3 @@ def _last_failover(previous: Object, failover: Failover | None) -> Object | None
         "seconds": round(failover.seconds),
     }
     return {field: value for field, value in described.items() if value != ""}
-
-
-def _outage(previous: Object, report: VmReport, now: float) -> Object:
-    began: str | None = previous.get("outageSince")
-    downtime = previous.get("downtime")
-    if report.down_since is not None:
-        return {"outageSince": began or to_api(report.down_since), "downtime": downtime}
-    if began is None:
-        return {"downtime": downtime}
-    year = datetime.fromtimestamp(now, UTC).year
-    known = downtime if downtime and downtime["year"] == year else {"year": year}
-    unplanned = known.get("unplannedSeconds", 0) + max(0, round(now - from_api(began)))
-    return {"downtime": {**known, "unplannedSeconds": unplanned}}
