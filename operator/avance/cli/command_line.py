@@ -19,6 +19,7 @@ from avance.cli import (
     log,
     operator,
     pause,
+    report,
     reset_mtbf,
     simulate,
     status,
@@ -29,7 +30,7 @@ from avance.cli import (
 from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
-    *(install_check, init, status, explain, log, what_if),
+    *(install_check, init, status, explain, log, report, what_if),
     *(switchover, pause, reset_mtbf, attest_off, accept_replacement, support_bundle),
     *(operator, simulate, completion),
 )
