@@ -34,7 +34,10 @@ async def test_server_crash(site: Site) -> None:
     await site.whole()
     await site.vms_run_on(BACKUP)
     assert (await site.pvm("high"))["status"]["lastFailover"]["kind"] == "ColdRestart"
-    assert (await site.pvm("high"))["status"]["downtime"]["unplannedSeconds"] > 0
+    status = (await site.pvm("high"))["status"]
+    assert status["downtime"]["unplannedSeconds"] > 0
+    told = [(outage["cause"], outage["incident"], outage["until"] > proved_at) for outage in status["outages"]]
+    assert told == [("ServerCrash", fence.obj["spec"]["incident"], True)]
     assert await site.actions("Migrate") == []
 
 
