@@ -3,7 +3,7 @@
 import pytest
 
 from avance.core.model import ActionPhase, ActionType, ActionView, Resources, StepView
-from avance.core.phase_times import BUDGETS, Phase, estimate, measure
+from avance.core.phase_times import BUDGETS, Phase, estimate, last_crash, measure
 from tests.core.views import GIB, NOW, action, evidence, node, pair, running
 
 
@@ -73,3 +73,16 @@ def test_a_migration_takes_as_long_as_its_memory_is_large() -> None:
     assert estimate(view, Phase.MIGRATION, "default/db").seconds == 80
     unmeasured = pair(vms=(running("web"), large))
     assert estimate(unmeasured, Phase.MIGRATION, "default/db").seconds == 160
+
+
+def test_the_last_crash_has_the_slowest_vm_of_each_phase_and_nothing_of_other_incidents() -> None:
+    slower = done(
+        ActionType.COLD_RESTART, "default/db", 40, ("Release", 1), ("WaitTurn", 9), ("Place", 10), ("Start", 12)
+    )
+    earlier = done(ActionType.FENCE, "node-b", -90, ("Close", -99), ("Release", -95), incident="before")
+    lost = done(ActionType.COLD_RESTART, "default/old", 500, ("WaitTurn", 99), ("Start", 100), incident="before")
+    assert last_crash([MOVE, REJOIN]) is None
+    crash = last_crash([earlier, lost, FENCE, RESTART, slower, MOVE, REJOIN])
+    assert crash is not None
+    assert (crash.node, crash.incident, crash.ended_at) == ("node-a", FENCE.incident, NOW + 40)
+    assert dict(crash.phases) == {Phase.FENCE: 7, Phase.POWER_OFF: 3, Phase.RELEASE: 9, Phase.BOOT: 28}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -60,6 +61,19 @@ def test_a_free_lease_is_taken_at_once() -> None:
         assert await leading(a) < TRAVEL
         assert a.lease.epoch == 1
         assert DURATION - MARGIN - TRAVEL < a.lease.remaining() <= DURATION - MARGIN
+
+    in_world(story)
+
+
+def test_every_candidate_knows_how_long_ago_the_lease_was_renewed() -> None:
+    async def story(world: World) -> None:
+        a = Candidate(world, "a")
+        assert math.isnan(a.lease.age())
+        await leading(a)
+        b = Candidate(world, "b")
+        await world.go_on(30)
+        assert a.lease.age() < RENEW_EVERY + TRAVEL
+        assert b.lease.age() < RENEW_EVERY + POLL + TRAVEL
 
     in_world(story)
 

@@ -8,12 +8,12 @@ import pytest
 
 from avance.api import AvancePair, ProtectedVM
 from avance.core.condition import Condition
-from avance.core.model import ActionPhase, ActionType
+from avance.core.model import ActionPhase, ActionType, StepView
 from avance.core.outage import Outage
 from avance.core.report import Failover, VmReport, report
 from avance.operator.clock import to_api
 from avance.operator.status import conditions, pair_status, vm_status
-from tests.core.views import NOW, action, fault, node, pair, reads, running
+from tests.core.views import NOW, action, evidence, fault, node, pair, reads, running
 
 Object = dict[str, Any]
 
@@ -220,3 +220,20 @@ def test_what_is_remembered_of_a_node_outlives_its_object() -> None:
     [_, away] = status["nodes"]
     assert away == {**{key: known[key] for key in ("name", "expectedSystemUUID", "declaredDown")}, "state": "Absent"}
     AvancePair.parse({"metadata": {"name": "site"}, "spec": {"nodeSelector": {"a": "b"}}, "status": status})
+
+
+# --- crashes ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_times_of_the_last_crash_stay_when_its_actions_are_pruned() -> None:
+    steps = (StepView("Close", NOW), StepView("Release", NOW + 4))
+    fence = action(ActionType.FENCE, "node-a", steps=steps, finished_at=NOW + 5, evidence=evidence(node()))
+    crashed = pair(actions=(fence,))
+    told = pair_status({}, 1, crashed, report(crashed, NOW), NOW)
+    assert told["lastCrash"] == {
+        "node": "node-a",
+        "incident": "incident-1",
+        "time": to_api(NOW + 5),
+        "phases": [{"phase": "Fence", "seconds": 4, "budgetSeconds": 30}],
+    }
+    assert pair_status(told, 1, pair(), report(pair(), NOW), NOW)["lastCrash"] == told["lastCrash"]

@@ -14,6 +14,7 @@ from avance.api.base import (
     Rule,
     column_of_condition,
 )
+from avance.api.crash import LastCrash
 from avance.api.fence_node import FenceNode
 from avance.api.health import ComponentKind, Health, Severity
 from avance.api.meta import (
@@ -347,6 +348,8 @@ new actions may begin), KubeVirtReady (KubeVirt itself could start and move VMs)
     """The VMs of the pair."""
     incident: Incident | None = None
     """What is being dealt with now."""
+    last_crash: LastCrash | None = None
+    """How long the last crash of a node took."""
     would_do: Annotated[ListOf[Message], Field(max_length=16)] = ()
     """While the pair is paused or its mode is Observe: what would be done now."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BAD_WHEN_TRUE = ("Paused", "Observing")
+"""Conditions that warn when they hold; all others answer a question to which Yes is good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -41,6 +41,9 @@ BUDGETS: Mapping[Phase, float] = {
 """Seconds."""
 
 
+_PARTS_OF_A_CRASH = (ActionType.FENCE, ActionType.COLD_RESTART)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One measured phase."""
@@ -66,6 +69,17 @@ class PhaseTime:
 
 
 @dataclass(frozen=True, slots=True)
+class CrashTimes:
+    """How long each phase of one crash took, in seconds; of phases that every VM goes through, the slowest VM's."""
+
+    node: str
+    incident: str
+    ended_at: float
+    """When the last VM that has been restarted ran again; before the first, when the fence had ended."""
+    phases: tuple[tuple[Phase, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """How long a phase is expected to take."""
 
@@ -88,6 +102,23 @@ def measure(actions: Iterable[ActionView]) -> tuple[PhaseTime, ...]:
     for sample in _samples(actions):
         taken.setdefault(sample.phase, []).append(sample)
     return tuple(_summary(phase, taken[phase]) for phase in Phase if phase in taken)
+
+
+def last_crash(actions: Iterable[ActionView]) -> CrashTimes | None:
+    """The times of the newest crash whose server was proven off; None if none is on record."""
+    known = tuple(actions)
+    fences = [each for each in known if each.type is ActionType.FENCE and each.phase is ActionPhase.SUCCEEDED]
+    if not fences:
+        return None
+    fence = max(fences, key=lambda action: action.finished_at or 0.0)
+    parts = [each for each in known if each.incident == fence.incident and each.type in _PARTS_OF_A_CRASH]
+    longest: dict[Phase, float] = {}
+    ended_at = fence.finished_at or fence.created_at
+    for sample in _samples(parts):
+        longest[sample.phase] = max(sample.seconds, longest.get(sample.phase, 0.0))
+        ended_at = max(ended_at, sample.ended_at)
+    phases = tuple((phase, longest[phase]) for phase in Phase if phase in longest)
+    return CrashTimes(fence.target, fence.incident, ended_at, phases)
 
 
 def estimate(view: PairView, phase: Phase, target: str) -> Estimate:

@@ -24,6 +24,7 @@ from avance.core.liveness import Life, judge, silent, standing_evidence
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
 from avance.core.outage import Outage, outage
 from avance.core.pairing import why_no_pair
+from avance.core.phase_times import CrashTimes, last_crash
 from avance.core.placement import backup_of, pair_primary
 from avance.core.preflight import migrations_ready
 from avance.core.replication import why_not_all_synced, why_not_synced, written_now
@@ -82,6 +83,8 @@ class PairReport:
     vms: tuple[VmReport, ...]
     incident: ActionView | None
     """The action that an incident under way is at."""
+    last_crash: CrashTimes | None = None
+    """How long the newest crash took, phase by phase."""
 
 
 def report(view: PairView, now: float) -> PairReport:
@@ -92,6 +95,7 @@ def report(view: PairView, now: float) -> PairReport:
         nodes=tuple(_node(view, node, now) for node in view.nodes),
         vms=tuple(_vm(view, vm, now) for vm in view.vms),
         incident=_incident(view),
+        last_crash=last_crash(view.actions),
     )
 
 

@@ -101,6 +101,11 @@ class LeaderLease:
         """Seconds for which this candidate certainly leads, less the margin; zero or less when it doesn't lead."""
         return self._deadline - self._margin - self._monotonic()
 
+    def age(self) -> float:
+        """Seconds since this candidate saw the Lease renewed, by itself or another; NaN before it has."""
+        renewed = max(self._deadline - self._duration, self._seen_since)
+        return self._monotonic() - renewed if math.isfinite(renewed) else math.nan
+
     async def acquire(self) -> None:
         """Return once this candidate leads. Errors of the API are waited out."""
         while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
@@ -67,7 +68,7 @@ class Operator:
         self._stop = asyncio.Event()
         self._watching = asyncio.Event()
         self._leading: Leading | None = None
-        self._http = HttpServer(self._why_not_alive, self._why_not_ready, self._metrics.registry)
+        self._http = HttpServer(self._why_not_alive, self._why_not_ready, self._metrics.exposition)
 
     async def run(self) -> int:
         """Serve until told to stop; returns the exit status."""
@@ -77,7 +78,7 @@ class Operator:
         await self._http.start(self._options.host, self._options.probe_port, self._options.metrics_port)
         watching = asyncio.create_task(self._watch(kube))
         leading = asyncio.create_task(self._lead(kube, kube_of_lease))
-        obeying = asyncio.create_task(self._obey_signals())
+        beside = {asyncio.create_task(each) for each in (self._obey_signals(), self._metrics.measure_delay())}
         try:
             done, _ = await asyncio.wait({watching, leading}, return_when=asyncio.FIRST_COMPLETED)
             self._stop.set()
@@ -86,9 +87,9 @@ class Operator:
                 await asyncio.wait({watching, leading}, timeout=ORDERLY_END_SECONDS)
             return _exit_status(watching, leading)
         finally:
-            for task in (watching, leading, obeying):
+            for task in (watching, leading, *beside):
                 task.cancel()
-            await asyncio.wait({watching, leading, obeying}, timeout=5)
+            await asyncio.wait({watching, leading, *beside}, timeout=5)
             await self._http.close()
             await kube.close()
             await kube_of_lease.close()
@@ -126,6 +127,7 @@ class Operator:
     async def _lead(self, kube: Kube, kube_of_lease: Kube) -> None:
         options = self._options
         lease = LeaderLease(kube_of_lease, options.namespace, LEASE_NAME, options.identity)
+        self._metrics.follow(lease.age, self._silence)
         acquiring = asyncio.create_task(self._compete(kube, lease))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,9 +151,13 @@ class Operator:
 
     def _why_not_alive(self) -> str:
         """Deaf is dead: an operator whose watches have gone silent must be restarted, however well it feels."""
-        heard = [self._store.first_seen(LEASES, lease, "renewTime") for lease in self._store.all(LEASES)]
-        silence = self._clock.now() - max(heard, default=self._clock.now())
+        silence = self._silence()
         return f"no node has been heard for {silence:.0f} s: the watches are broken" if silence > DEAF_SECONDS else ""
+
+    def _silence(self) -> float:
+        """Seconds since any node has been heard; NaN while none is known."""
+        heard = [self._store.first_seen(LEASES, lease, "renewTime") for lease in self._store.all(LEASES)]
+        return self._clock.now() - max(heard, default=math.nan)
 
     def _why_not_ready(self) -> str:
         if not self._watching.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -91,15 +92,19 @@ class PairLoop:
         self._pacing = pacing
         self._surroundings = surroundings
         self._changed = asyncio.Event()
+        self._asked_at: float | None = None
         self._status = StatusWriter(kube, store, events)
         self._runner = EffectRunner(self._perform, clock, metrics, self._count_failure, self.wake)
 
     def wake(self) -> None:
         """Have another look soon: something changed."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
         self._changed.set()
 
     async def run(self) -> None:
         """Look at the pair again and again until it is deleted."""
+        self._metrics.begin(self._name)
         try:
             while (pair := self._store.get(AVANCE_PAIRS, self._name)) is not None:
                 look_at = await self._pass_or_retry(pair)
@@ -142,6 +147,7 @@ class PairLoop:
     async def _pass(self, obj: Object) -> float:
         async with self._pacing.computing():
             self._changed.clear()
+            self._take_up()
             # What changed while this pair waited for its turn is part of this look.
             obj = self._store.get(AVANCE_PAIRS, self._name) or obj
             pair = self._observer.pair(obj)
@@ -162,6 +168,12 @@ class PairLoop:
         if failures:
             raise failures[0]
         return min(at for at in deadlines if at is not None)
+
+    def _take_up(self) -> None:
+        """This look answers every change up to now."""
+        if self._asked_at is not None:
+            self._metrics.wait_seconds.observe(time.monotonic() - self._asked_at)
+            self._asked_at = None
 
     async def _carry_out(
         self, pair: AvancePair, view: PairView, decided: Plan, failures: list[BaseException]
@@ -239,7 +251,7 @@ class PairLoop:
     async def _tell(self, obj: Object, view: PairView, now: float, decided: Plan) -> None:
         async with self._pacing.computing():
             told: PairReport = report(self._with_refusals(view, decided.upkeep), now)
-            self._metrics.show(self._name, told)
+            self._metrics.show(view, told, now)
         async with self._pacing.telling():
             await self._status.write(obj, view, told, decided, now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 Answer = Callable[[], str]
 """Empty when all is well, else what is wrong."""
@@ -14,7 +14,7 @@ Answer = Callable[[], str]
 class HttpServer:
     """Serves probes and metrics, on one port or on two."""
 
-    def __init__(self, alive: Answer, ready: Answer, metrics: CollectorRegistry) -> None:
+    def __init__(self, alive: Answer, ready: Answer, metrics: Callable[[], Awaitable[bytes]]) -> None:
         self._alive = alive
         self._ready = ready
         self._metrics = metrics
@@ -44,7 +44,7 @@ class HttpServer:
         await web.TCPSite(runner, host, port).start()
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _probe(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:

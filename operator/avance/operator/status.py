@@ -8,6 +8,7 @@ from avance.core.condition import Condition
 from avance.core.faults import Fault
 from avance.core.liveness import standing_evidence
 from avance.core.model import FenceEvidence, NodeView, PairView
+from avance.core.phase_times import BUDGETS
 from avance.core.report import Failover, NodeReport, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
@@ -39,6 +40,7 @@ def pair_status(
         "nodes": _nodes(previous, view, report, now),
         "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
+        "lastCrash": _last_crash(report) or previous.get("lastCrash"),
         "wouldDo": [sentence[:MESSAGE_LIMIT] for sentence in would[:WOULD_SHOWN]] or None,
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
@@ -162,6 +164,17 @@ def _incident(report: PairReport) -> Object | None:
     if action is None:
         return None
     return {"id": action.incident, "since": to_api(action.created_at), "message": action.message}
+
+
+def _last_crash(report: PairReport) -> Object | None:
+    crash = report.last_crash
+    if crash is None:
+        return None
+    phases = [
+        {"phase": str(phase), "seconds": round(seconds), "budgetSeconds": round(BUDGETS[phase])}
+        for phase, seconds in crash.phases
+    ]
+    return {"node": crash.node, "incident": crash.incident, "time": to_api(crash.ended_at), "phases": phases}
 
 
 def _last_failover(previous: Object, failover: Failover | None) -> Object | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from avance.core.condition import BAD_WHEN_TRUE
 from avance.core.model import PairView
 from avance.core.plan import Plan
 from avance.core.report import PairReport, VmReport
@@ -17,9 +18,6 @@ from avance.operator.status import pair_status, vm_status
 from avance.operator.store import Store
 
 Object = dict[str, Any]
-
-BAD_WHEN_TRUE = ("Paused",)
-"""Conditions that warn when they hold; all others answer a question to which Yes is good."""
 
 
 class StatusWriter:
