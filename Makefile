@@ -51,6 +51,8 @@ lint: $(VENV) ## Run the linters alone
 	@$(BIN)/python -m avance.api.crd --check
 	$(call step,failure matrix generated from the scenarios)
 	@$(BIN)/python -m avance.simulator.matrix --check
+	$(call step,dashboards and lists of metrics and alerts)
+	@$(BIN)/python -m monitoring --check
 
 STEPS ?= 1000000
 SEED ?= 1
@@ -78,6 +80,13 @@ soak-lab: $(VENV) ## Crash servers of a real control plane again and again; CRAS
 
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
+
+.PHONY: monitoring picture
+monitoring: $(VENV) ## Generate the dashboards of the chart and the lists in docs/monitoring.md
+	@$(BIN)/python -m monitoring
+
+picture: $(VENV) ## Draw docs/pictures/monitoring.svg anew, from a crash on the lab
+	@AVANCE_PICTURE=docs/pictures/monitoring.svg $(BIN)/python -m pytest e2e/tests/test_monitoring.py -n 0 -k every_query
 
 matrix: $(VENV) ## Generate docs/failure-matrix.md from the scenarios
 	@$(BIN)/python -m avance.simulator.matrix

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from e2e.controlplane.debian import ProgramsMissing
 from e2e.controlplane.processes import free_port
-from e2e.hardware.fence_programs import ProgramsMissing, fence_programs
+from e2e.hardware.fence_programs import fence_programs
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
 from e2e.tests.operator_records import BACKUP, PRIMARY
 

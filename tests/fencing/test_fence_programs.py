@@ -13,9 +13,10 @@ import pytest
 
 from avance.fencing.agent import FencingError
 from avance.fencing.fence_agents import FenceProgram
+from e2e.controlplane.debian import ProgramsMissing
 from e2e.controlplane.pki import CertificateAuthority
 from e2e.controlplane.processes import free_port
-from e2e.hardware.fence_programs import ProgramsMissing, fence_programs
+from e2e.hardware.fence_programs import fence_programs
 from e2e.hardware.redfish_emulator import PASSWORD as IPMI_PASSWORD
 from e2e.hardware.redfish_emulator import USERNAME as IPMI_USER
 from tests.fencing.bmc import PASSWORD, USER
