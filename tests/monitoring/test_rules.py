@@ -128,8 +128,9 @@ def test_a_runbook_says_what_it_is_and_what_to_do(page: Path) -> None:
     text = page.read_text()
     assert text.startswith(f"# {page.stem}\n\n")
     assert tuple(re.findall(r"^## .*$", text, re.MULTILINE)) == SECTIONS
-    for link in re.findall(r"\]\(([^)#]*)", text):
-        assert (page.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)", text):
+        headings = re.findall(r"^#+ (.*)$", (page.parent / link).read_text(), re.MULTILINE)
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
     for number, line in enumerate(text.splitlines()):
         assert len(line) <= 120 or line.startswith(("|", "$")), number
 
