@@ -158,8 +158,8 @@ def _vm(view: PairView, told: VmReport, failed_moves: int) -> Iterator[Sample]:
     yield Sample(VM_INFO, (*labels, told.phase, told.primary, told.backup), 1)
     yield from _conditions(VM_CONDITION, VM_REASON, labels, told.conditions)
     yield Sample(VM_FAILED_MOVES, labels, failed_moves)
-    if told.down_since is not None:
-        yield Sample(VM_DOWN_SINCE, labels, told.down_since)
+    if told.outage is not None:
+        yield Sample(VM_DOWN_SINCE, labels, told.outage.since)
     if told.last_failover is not None:
         yield Sample(VM_FAILOVER_AT, (*labels, told.last_failover.kind), told.last_failover.at)
         yield Sample(VM_FAILOVER_SECONDS, (*labels, told.last_failover.kind), told.last_failover.seconds)
