@@ -17,6 +17,7 @@ from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
+from avance.operator.postman import Postman
 from avance.operator.power import PowerWatch
 from avance.operator.storage import StorageWatch
 from avance.operator.surroundings import SurroundingsWatch
@@ -47,7 +48,8 @@ class Bench:
     def __init__(self, kube: Kube) -> None:
         self.world, self.metrics, self.leadership = World(), Metrics(), Leadership()
         store, clock = self.world.store, self.world.clock
-        effects = Effects(kube, store, self.world.observer, FenceAgents(kube, "avance-system"))
+        postman = Postman(kube, "avance-system", clock, lambda _: None)
+        effects = Effects(kube, store, self.world.observer, FenceAgents(kube, "avance-system"), postman)
         self.loop = PairLoop(
             PAIR,
             kube=kube,
@@ -63,6 +65,7 @@ class Bench:
             leadership=self.leadership,
             pacing=Pacing(),
             surroundings=SurroundingsWatch(store, clock),
+            postman=postman,
         )
 
     def failed_passes(self) -> float:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from avance.api.base import ApiModel, Column, ListOf, MapBy, Names, Resource, Rule
 from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
+from avance.api.notifications import Message as Notification
 
 ActionType = Literal[
     "Start",
@@ -28,6 +29,7 @@ ActionType = Literal[
     "Failback",
     "Switchover",
     "AcceptReplacement",
+    "Notify",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -58,9 +60,13 @@ class Target(ApiModel):
             "a ProtectedVM lives in a namespace: add target.namespace",
         ),
         Rule("self.kind != 'Node' || !has(self.namespace)", "a Node lives in no namespace: remove target.namespace"),
+        Rule(
+            "self.kind != 'AvancePair' || !has(self.namespace)",
+            "an AvancePair lives in no namespace: remove target.namespace",
+        ),
     )
 
-    kind: Literal["Node", "ProtectedVM"]
+    kind: Literal["Node", "ProtectedVM", "AvancePair"]
     """Kind of the target."""
     name: ObjectName
     """Name of the target."""
@@ -80,6 +86,14 @@ class ActionSpec(ApiModel):
         Rule(
             f"!(self.type in {list(VM_ACTIONS)}) || self.target.kind == 'ProtectedVM'",
             f"{', '.join(VM_ACTIONS[:-1])} and {VM_ACTIONS[-1]} are done to a VM: set target.kind to ProtectedVM",
+        ),
+        Rule(
+            "self.type != 'Notify' || (self.target.kind == 'AvancePair' && self.target.name == self.pairRef.name)",
+            "Notify tells about a pair: set target.kind to AvancePair, and target.name to the name in pairRef",
+        ),
+        Rule(
+            "(self.type == 'Notify') == has(self.notification)",
+            "a Notify, and nothing else, has a notification: name the channel in notification.channel",
         ),
         Rule(
             "self.type in ['Start', 'Migrate', 'Restart', 'ColdRestart'] || !has(self.destination)",
@@ -116,8 +130,9 @@ on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF
 count no more; needs requestedBy and a message), AttestOff (a person says that a node is off, where nothing else \
 can prove it; needs requestedBy and a message that names the node), Failback (the VMs whose home it is go there), \
 Switchover (all VMs go there) and AcceptReplacement (another server may have the node's name; the old one is off for \
-good; needs requestedBy and a message that names the node) to a node. GiveUp is the operator's own record that a VM \
-kept failing and is restarted no more."""
+good; needs requestedBy and a message that names the node) to a node. Notify (tell people by one of the pair's \
+channels; made by a person it is a test of the channel) is done to a pair. GiveUp is the operator's own record that a \
+VM kept failing and is restarted no more."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None
@@ -134,6 +149,8 @@ one that there is when the action is taken up."""
     """Who asked for it: a user's name, or the operator's."""
     incident: Annotated[str, Field(max_length=128)] | None = None
     """The incident that it belongs to; what was done about one crash, say, carries one incident."""
+    notification: Notification | None = None
+    """What a Notify tells, and by which channel."""
 
 
 class Step(ApiModel):

@@ -28,6 +28,7 @@ from avance.api.meta import (
     Time,
 )
 from avance.api.mtbf import ComponentStatus, DeclaredDown, Mtbf
+from avance.api.notifications import ChannelStatus, Notifications
 from avance.api.pause import Pause
 from avance.api.storage import Storage
 
@@ -213,6 +214,8 @@ class PairSpec(ApiModel):
     """Whether each node has a copy of its own of every VM's disks, and who tells how good it is."""
     retention: Retention = Retention()
     """How much of the past is kept."""
+    notifications: Notifications = Notifications()
+    """Who is told what happens. Nobody, unless channels are named."""
 
 
 # --- status -----------------------------------------------------------------------------------------------------------
@@ -335,7 +338,8 @@ class PairStatus(ApiModel):
 crash now would be survived without a person), PrivateLinkHealthy, FencingClear (no dead node waits in vain for the \
 proof that it is off), SolePowerAuthority (no other controller is seen that switches a node's power), Calm (no storm: \
 new actions may begin), KubeVirtReady (KubeVirt itself could start and move VMs), MigrationsReady \
-(KubeVirt lets all VMs move at once), Paused; Observing in mode Observe."""
+(KubeVirt lets all VMs move at once), Paused; Observing in mode Observe; \
+NotificationsDelivered where there are channels."""
     primary: NodeName | None = None
     """The node that holds more of the pair's VMs."""
     scores: Annotated[str, Field(max_length=600)] = ""
@@ -352,6 +356,8 @@ new actions may begin), KubeVirtReady (KubeVirt itself could start and move VMs)
     """How long the last crash of a node took."""
     would_do: Annotated[ListOf[Message], Field(max_length=16)] = ()
     """While the pair is paused or its mode is Observe: what would be done now."""
+    notifications: Annotated[ListOf[ChannelStatus], Field(max_length=8), MapBy("name")] = ()
+    """What is kept of the channels by which people are told."""
 
 
 class AvancePair(Resource):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from avance.core.channels import Notification
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -111,3 +113,18 @@ class DeleteMigration(Effect):
 
     name: str
     vm: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage(Effect):
+    """Hand a message over for delivery, which is not waited for: how it went is part of a later view.
+
+    Whoever gets it twice knows it by the action's name.
+    """
+
+    action: str
+    notification: Notification = field(repr=False)
+    created_at: float
+    tries: int
+    """Those that have failed: another try is another deed."""
+    repeat_after = 30.0

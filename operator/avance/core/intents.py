@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from avance.core.channels import Notification
 from avance.core.components import ComponentKind
 from avance.core.faults import Fault
 from avance.core.history import Occurrence
@@ -34,7 +35,7 @@ class Intent:
     name: str
     type: ActionType
     target: str
-    """A node's name, or `namespace/name` of a VM."""
+    """A node's name, `namespace/name` of a VM, or of a Notify the pair's name."""
     reason: str
     """CamelCase; the same word in conditions, Events, the log and metrics."""
     message: str
@@ -43,6 +44,7 @@ class Intent:
     """What happened, as an id that all actions for it share."""
     destination: str = ""
     instance_uid: str = ""
+    notification: Notification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,13 @@ def intent(
     readable = f"{type_.lower()}-{target.rpartition('/')[2]}"
     name = _named(readable, view.name, type_, target, incident, instance_uid, *tries)
     return Intent(name, type_, target, reason, message, incident, destination, instance_uid)
+
+
+def notify(view: PairView, notification: Notification, *, reason: str, incident: str) -> Intent:
+    """An intent to tell people, named after what it tells: each thing is told once by each channel."""
+    name = _named(f"notify-{notification.channel}", view.name, notification.channel, *sorted(notification.about))
+    message = notification.subject
+    return Intent(name, ActionType.NOTIFY, view.name, reason, message, incident, notification=notification)
 
 
 def _named(readable: str, *parts: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from avance.core.channels import Notification, Post
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
@@ -248,10 +249,17 @@ class ActionType(StrEnum):
     FAILBACK = "Failback"
     SWITCHOVER = "Switchover"
     ACCEPT_REPLACEMENT = "AcceptReplacement"
+    NOTIFY = "Notify"
 
 
 RECORDS_ONLY = frozenset(
-    {ActionType.CALL_HOME, ActionType.RESET_MTBF, ActionType.ATTEST_OFF, ActionType.ACCEPT_REPLACEMENT}
+    {
+        ActionType.CALL_HOME,
+        ActionType.RESET_MTBF,
+        ActionType.ATTEST_OFF,
+        ActionType.ACCEPT_REPLACEMENT,
+        ActionType.NOTIFY,
+    }
 )
 """Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
 
@@ -307,7 +315,7 @@ class ActionView:
     name: str
     type: ActionType
     target: str
-    """A node's name, or `namespace/name` of a VM."""
+    """A node's name, `namespace/name` of a VM, or of a Notify the pair's name."""
     incident: str
     reason: str
     message: str
@@ -324,6 +332,7 @@ class ActionView:
     finished_at: float | None = None
     result: str = ""
     requested_by: str = ""
+    notification: Notification | None = None
 
     @property
     def open(self) -> bool:
@@ -355,6 +364,7 @@ class PairView:
     surroundings: Surroundings = field(default_factory=Surroundings)
     control_plane: tuple[str, ...] = ()
     """Names of all nodes of the cluster that run its control plane; empty when none is a node."""
+    post: Post = field(default_factory=Post)
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from avance.core.channels import NotificationPolicy
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind
 from avance.core.storage import StorageProvider
 
@@ -175,3 +176,4 @@ class PairPolicy:
     storage: StoragePolicy = field(default_factory=StoragePolicy)
     retained_actions: int = 500
     pause: Pause | None = None
+    notifications: NotificationPolicy = field(default_factory=NotificationPolicy)

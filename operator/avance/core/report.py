@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from avance.core.capacity import why_not_admitted, why_not_hold_all
 from avance.core.condition import Condition, answer
 from avance.core.control_plane import why_api_is_at_risk
+from avance.core.delivery_report import notifications_delivered
 from avance.core.failures import why_not_restarted
 from avance.core.fence_path import unproven_since
 from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
@@ -103,6 +104,11 @@ def report(view: PairView, now: float) -> PairReport:
 
 
 def _pair_conditions(view: PairView, now: float) -> Iterator[Condition]:
+    yield from _of_its_service(view, now)
+    yield from notifications_delivered(view, now)
+
+
+def _of_its_service(view: PairView, now: float) -> Iterator[Condition]:
     reason, message = why_no_pair(view)
     if reason:
         for type_ in ("Ready", "Redundant", "FailoverReady"):
@@ -182,7 +188,7 @@ def _link_fault(view: PairView, now: float) -> str:
 
 def _incident(view: PairView) -> ActionView | None:
     """What is being done about a server; else what is being done about a VM. Starting and stopping are no incidents."""
-    ordinary = (ActionType.CALL_HOME, ActionType.ATTEST_OFF, ActionType.START, ActionType.STOP)
+    ordinary = (ActionType.CALL_HOME, ActionType.NOTIFY, ActionType.ATTEST_OFF, ActionType.START, ActionType.STOP)
     under_way = [action for action in view.actions if action.open and action.type not in ordinary]
     return max(under_way, key=lambda action: (view.node(action.target) is not None, action.created_at), default=None)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import time
 from collections.abc import Callable
@@ -14,8 +12,7 @@ from avance.fencing.agent import FenceAgent, FencingError
 from avance.fencing.fence_agents import FenceProgram
 from avance.fencing.redfish import RedfishAgent
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError, Forbidden, NotFound
-from avance.kube.resources import SECRETS
+from avance.kube.secrets import SecretUnusable, read_secret
 
 PARAMETER = re.compile("[a-z][a-z0-9_-]*")
 """Name of a parameter of a fence agent."""
@@ -98,23 +95,8 @@ class FenceAgents:
 
 async def read_credentials(kube: Kube, namespace: str, name: str) -> Credentials:
     """Raises FencingError, saying what to do, when the Secret is missing or unreadable."""
-    where = f"Secret {namespace}/{name}"
     try:
-        secret = await kube.get(SECRETS, name, namespace)
-    except NotFound:
-        raise FencingError(f"{where} does not exist: create it with the keys username and password.") from None
-    except Forbidden as error:
-        raise FencingError(f"{where} may not be read ({error.message}): allow the operator to get it.") from None
-    except ApiError as error:
-        raise FencingError(f"{where} can't be read now: {error}") from error
-    data = secret.get("data") or {}
-    try:
-        values = {key: _text(value) for key, value in data.items()}
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise FencingError(f"{where} holds something that is not text ({error}): write it anew.") from error
-    ca_bundle = values.pop("ca.crt", "")
-    return Credentials(values, ca_bundle, secret["metadata"]["resourceVersion"])
-
-
-def _text(value: str) -> str:
-    return base64.b64decode(value, validate=True).decode()
+        secret = await read_secret(kube, namespace, name, "the keys username and password")
+    except SecretUnusable as error:
+        raise FencingError(str(error)) from error
+    return Credentials(secret.values, secret.ca_bundle, secret.version)

@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 from avance.api.action import NODE_ACTIONS, AvanceAction
+from avance.api.notifications import Message
+from avance.core.channels import MessageKind, MessageSeverity, Notification
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
 from avance.core.progress import Progress
@@ -73,15 +75,42 @@ class ActionLog:
             finished_at=status.finished_at.timestamp() if status.finished_at else None,
             result=status.result,
             requested_by=spec.requested_by or "",
+            notification=_notification(spec.notification),
         )
+
+
+def _notification(message: Message | None) -> Notification | None:
+    if message is None:
+        return None
+    severity = MessageSeverity[message.severity.upper()]
+    kind = MessageKind(message.kind) if message.kind else None
+    return Notification(message.channel, kind, severity, message.subject, message.text, message.about)
+
+
+def _message(told: Notification) -> Object:
+    """What a Notify tells, in the API's spelling."""
+    return {
+        "channel": told.channel,
+        **({"kind": str(told.kind)} if told.kind else {}),
+        "severity": told.severity.word,
+        "subject": told.subject,
+        "text": told.text,
+        "about": list(told.about),
+    }
+
+
+def _kind_of_target(type_: ActionType) -> str:
+    if type_ is ActionType.NOTIFY:
+        return "AvancePair"
+    return "Node" if type_ in NODE_TARGETS else "ProtectedVM"
 
 
 def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -> Object:
     """The AvanceAction that records an intent; it goes when its pair goes."""
     namespace, _, name = intent.target.rpartition("/")
-    kind = "Node" if intent.type in NODE_TARGETS else "ProtectedVM"
-    target = {"kind": kind, "name": name} | ({"namespace": namespace} if namespace else {})
-    optional = {"destination": intent.destination, "instanceUID": intent.instance_uid}
+    target = {"kind": _kind_of_target(intent.type), "name": name} | ({"namespace": namespace} if namespace else {})
+    told = _message(intent.notification) if intent.notification else None
+    optional = {"destination": intent.destination, "instanceUID": intent.instance_uid, "notification": told}
     return {
         "apiVersion": AVANCE_ACTIONS.api_version,
         "kind": AVANCE_ACTIONS.kind,

@@ -16,6 +16,7 @@ from avance.kube.taints import NodeChange, set_taints
 from avance.kubevirt import verbs
 from avance.operator import marks
 from avance.operator.observe import Observer, hostname_of, manifest
+from avance.operator.postman import Postman
 from avance.operator.store import Store
 
 Object = dict[str, Any]
@@ -33,11 +34,12 @@ class EffectFailed(Exception):
 class Effects:
     """The hands of the operator."""
 
-    def __init__(self, kube: Kube, store: Store, observer: Observer, agents: FenceAgents) -> None:
+    def __init__(self, kube: Kube, store: Store, observer: Observer, agents: FenceAgents, postman: Postman) -> None:
         self._kube = kube
         self._store = store
         self._observer = observer
         self._agents = agents
+        self._postman = postman
         self._handlers: dict[type[effects.Effect], Handler] = {
             effects.CloseNode: self._mark(marks.closed),
             effects.OpenNode: self._mark(marks.opened),
@@ -51,6 +53,7 @@ class Effects:
             effects.StopVm: self._stop_vm,
             effects.CreateMigration: self._create_migration,
             effects.DeleteMigration: self._delete_migration,
+            effects.SendMessage: self._send_message,
         }
 
     async def perform(self, pair: AvancePair, effect: effects.Effect) -> None:
@@ -110,6 +113,10 @@ class Effects:
 
     async def _delete_migration(self, _: AvancePair, effect: effects.DeleteMigration) -> None:
         await verbs.withdraw_migration(self._kube, _split(effect.vm)[0], effect.name)
+
+    async def _send_message(self, pair: AvancePair, effect: effects.SendMessage) -> None:
+        """Only handed over: no receiver of messages is ever waited for here."""
+        self._postman.deliver(pair, effect)
 
 
 def _split(vm: str) -> tuple[str, str]:

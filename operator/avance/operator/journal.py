@@ -9,6 +9,7 @@ from avance.api.pair import AvancePair
 from avance.core.intents import Intent
 from avance.core.model import ActionType, ActionView
 from avance.core.progress import Progress
+from avance.core.topics import incident_key
 from avance.kube.client import Kube
 from avance.kube.errors import AlreadyExists, Conflict, NotFound
 from avance.kube.resources import AVANCE_ACTIONS
@@ -90,7 +91,14 @@ class Journal:
 
 
 def _still_needed(action: ActionView, actions: tuple[ActionView, ...]) -> bool:
-    """Evidence stands until a later fence replaces it, a VM stays given up, and an incident's records go together."""
+    """Evidence stands until a later fence replaces it, a VM stays given up, and an incident's records go together.
+
+    What a record says that people were told of must outlive that, or they would be told again.
+    """
+    if action.notification is not None:
+        told = {key.partition("/")[0] for key in action.notification.about}
+        if any(incident_key(other.incident) in told for other in actions if other.type is not ActionType.NOTIFY):
+            return True
     later = (a.created_at > action.created_at for a in actions if a.type is action.type and a.target == action.target)
     newest = action.type in (ActionType.FENCE, ActionType.GIVE_UP) and not any(later)
     return newest or any(other.open and other.incident == action.incident for other in actions)

@@ -27,6 +27,7 @@ from avance.operator.pacing import Pacing
 from avance.operator.pair_loop import PairLoop
 from avance.operator.patience import patiently
 from avance.operator.policy import policy_of
+from avance.operator.postman import Postman
 from avance.operator.power import NodeKey, PowerWatch
 from avance.operator.resync import resync, resync_for_ever
 from avance.operator.storage import StorageWatch
@@ -67,7 +68,8 @@ class Leading:
         )
         self._kubevirt = KubeVirtWatch(kube, clock, self._look_again)
         self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair, lambda: self._kubevirt.health)
-        self._effects = Effects(kube, store, self._observer, self._agents)
+        self._postman = Postman(kube, namespace, clock, self.wake)
+        self._effects = Effects(kube, store, self._observer, self._agents, self._postman)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
         self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
 
@@ -150,6 +152,7 @@ class Leading:
             leadership=self._lease,
             pacing=self._pacing,
             surroundings=self._surroundings,
+            postman=self._postman,
         )
         self._migrations.look_soon()
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
@@ -161,6 +164,7 @@ class Leading:
         for task in tasks:
             with suppress(asyncio.CancelledError, LeadershipLost):
                 await task
+        await self._postman.close()
         await self._power.close()
         await self._storage.close()
         await self._agents.close()

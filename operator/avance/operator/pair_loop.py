@@ -32,6 +32,7 @@ from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
 from avance.operator.pacing import Pacing
+from avance.operator.postman import Postman
 from avance.operator.power import PowerWatch
 from avance.operator.status_writer import StatusWriter
 from avance.operator.storage import StorageWatch
@@ -77,6 +78,7 @@ class PairLoop:
         leadership: Leadership,
         pacing: Pacing,
         surroundings: SurroundingsWatch,
+        postman: Postman,
     ) -> None:
         self._name = name
         self._store = store
@@ -91,6 +93,7 @@ class PairLoop:
         self._leadership = leadership
         self._pacing = pacing
         self._surroundings = surroundings
+        self._postman = postman
         self._changed = asyncio.Event()
         self._asked_at: float | None = None
         self._status = StatusWriter(kube, store, events)
@@ -113,6 +116,7 @@ class PairLoop:
             await self._runner.close()
             self._metrics.forget(self._name)
             self._surroundings.forget(self._name)
+            self._postman.forget(self._name)
 
     async def _wait(self, look_at: float) -> None:
         try:
@@ -153,7 +157,7 @@ class PairLoop:
             pair = self._observer.pair(obj)
             now = self._clock.now()
             seen = self._storage.around(pair, self._observer.view(pair))
-            view = self._surroundings.around(obj, remember(seen, now), now)
+            view = self._postman.around(pair, self._surroundings.around(obj, remember(seen, now), now))
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
@@ -191,7 +195,7 @@ class PairLoop:
         if not await self._journal.record(pair, obj["metadata"]["uid"], intent):
             return False
         self.wake()
-        for resource, regarding in self._regarding(obj, intent.target):
+        for resource, regarding in self._regarding(obj, intent.type, intent.target):
             told = f"{intent.type} {intent.target}: {intent.message}"
             self._events.tell(resource, regarding, intent.reason, told, warning=intent.type is ActionType.GIVE_UP)
         return True
@@ -213,7 +217,7 @@ class PairLoop:
     def _ended(self, action: ActionView, progress: Progress) -> None:
         self._metrics.finished(action, str(progress.outcome), self._clock.now())
         pair = self._store.get(AVANCE_PAIRS, self._name)
-        for resource, regarding in self._regarding(pair, action.target) if pair else ():
+        for resource, regarding in self._regarding(pair, action.type, action.target) if pair else ():
             self._events.tell(
                 resource,
                 regarding,
@@ -222,9 +226,11 @@ class PairLoop:
                 warning=progress.outcome == "Failed",
             )
 
-    def _regarding(self, pair: Object, target: str) -> Iterable[tuple[Any, Object]]:
+    def _regarding(self, pair: Object, type_: ActionType, target: str) -> Iterable[tuple[Any, Object]]:
         """The pair, and the node or VM that it is about."""
         yield AVANCE_PAIRS, pair
+        if type_ is ActionType.NOTIFY:
+            return
         namespace, _, name = target.rpartition("/")
         resource = PROTECTED_VMS if namespace else NODES
         obj = self._store.get(resource, name, namespace)

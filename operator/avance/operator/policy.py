@@ -8,7 +8,9 @@ from avance.api import pause as api
 from avance.api.health import Health
 from avance.api.meta import bytes_of, milli_cpu_of
 from avance.api.mtbf import Mtbf
+from avance.api.notifications import Notifications
 from avance.api.pair import PairSpec, Recovery
+from avance.core.channels import ChannelPolicy, MessageKind, MessageSeverity, NotificationPolicy
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind, Severity
 from avance.core.health import BEST
 from avance.core.policy import (
@@ -67,6 +69,26 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         storage=StoragePolicy(StorageProvider(spec.storage.provider), spec.storage.only_copy_patience_seconds),
         retained_actions=spec.retention.actions,
         pause=pause_of(spec.pause),
+        notifications=_notifications(spec.notifications),
+    )
+
+
+def _notifications(spec: Notifications) -> NotificationPolicy:
+    channels = (
+        ChannelPolicy(
+            channel.name,
+            frozenset(map(MessageKind, channel.tells)),
+            MessageSeverity[channel.minimum_severity.upper()],
+            channel.max_messages_per_hour,
+        )
+        for channel in spec.channels
+    )
+    return NotificationPolicy(
+        tuple(channels),
+        spec.group_seconds,
+        spec.failover_not_ready_seconds,
+        spec.remind_seconds,
+        spec.give_up_seconds,
     )
 
 

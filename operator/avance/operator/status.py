@@ -42,6 +42,7 @@ def pair_status(
         "incident": _incident(report),
         "lastCrash": _last_crash(report) or previous.get("lastCrash"),
         "wouldDo": [sentence[:MESSAGE_LIMIT] for sentence in would[:WOULD_SHOWN]] or None,
+        "notifications": _channels(previous, view, now) or None,
     }
     return {field: value for field, value in status.items() if value not in ("", None)}
 
@@ -157,6 +158,13 @@ def _vm_of_pair(report: VmReport) -> Object:
         "backup": report.backup,
     }
     return {field: value for field, value in described.items() if value} | {"protected": protected}
+
+
+def _channels(previous: Object, view: PairView, now: float) -> list[Object]:
+    """Since when each channel is there."""
+    known = {entry["name"]: entry["since"] for entry in previous.get("notifications") or ()}
+    names = [channel.name for channel in view.policy.notifications.channels]
+    return [{"name": name, "since": known.get(name) or to_api(now)} for name in names]
 
 
 def _incident(report: PairReport) -> Object | None:

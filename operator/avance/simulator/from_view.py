@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+from avance.core.channels import NotificationPolicy
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import Fault
 from avance.core.fitness import private_link_up
@@ -35,7 +36,8 @@ OWN_POWER_OFF_SECONDS = 0.5
 def simulation_of(view: PairView, now: float) -> Simulation:
     """A simulated pair in the state of this view, two nodes and all, on a clock that begins now."""
     servers = [(_server(view, node, now), node.allocatable) for node in view.nodes]
-    sim = Simulation(servers, (), view.policy, begins_at=now)
+    policy = replace(view.policy, notifications=NotificationPolicy())  # whom it would be told to is not asked
+    sim = Simulation(servers, (), policy, begins_at=now)
     sim.world.timing = timing_of(view)
     sim.world.private_link = private_link_up(view)
     health = view.surroundings.kubevirt or KubeVirtHealth()

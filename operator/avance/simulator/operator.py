@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from avance.core.capacity import why_not_admitted
+from avance.core.channels import NOT_TRIED, Delivery, Post, Standing
+from avance.core.condition import Condition
 from avance.core.effects import (
     ApplyVm,
     ClearOutOfService,
@@ -24,6 +26,7 @@ from avance.core.effects import (
     OpenNode,
     PowerOff,
     PowerOn,
+    SendMessage,
     StartVm,
     StopVm,
 )
@@ -33,6 +36,7 @@ from avance.core.plan import Plan, plan
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
 from avance.core.replication import why_ask_again, written_now
+from avance.core.report import report
 from avance.core.restraint import storm
 from avance.core.storage import StorageView
 from avance.simulator.disks import Disks
@@ -40,6 +44,7 @@ from avance.simulator.kubevirt import KubeVirt
 from avance.simulator.leadership import Leadership
 from avance.simulator.objects import Api, Snapshot
 from avance.simulator.observe import Observer
+from avance.simulator.post_office import PostOffice
 from avance.simulator.records import Records
 from avance.simulator.surroundings import SurroundingsWatch
 from avance.simulator.world import World
@@ -70,6 +75,7 @@ class Site:
     disks: Disks | None
     """None with storage that both servers share."""
     records: Records
+    post_office: PostOffice
     tell: Callable[[str, str], None]
     boundary: Callable[[str], None]
     """Called before every write of a record and around every effect; raises Killed to end the operator there."""
@@ -106,6 +112,7 @@ class Operator:
         self._asked_at: dict[str, float] = {}
         self._storage: dict[str, StorageView] = {}
         self._storage_due = started_at
+        self._deliveries: dict[str, Delivery] = {}
         self._would: set[str] = set()
         self._due = started_at
         self.view: PairView | None = None
@@ -116,7 +123,7 @@ class Operator:
         self.leadership.keep(now, reaches_api=self.reaches_api)
         self._check_that_it_leads(now)
         mine = now + self._clock_ahead
-        news = self._take_in(mine) | self._take_answers(mine) | self._ask_storage(mine)
+        news = self._take_in(mine) | self._take_answers(mine) | self._ask_storage(mine) | self._hear_of_messages(mine)
         if self._seen is not None and (news or mine >= self._due):
             self._look(self._seen, mine)
 
@@ -138,7 +145,8 @@ class Operator:
     def _look(self, seen: Snapshot, now: float) -> None:
         writes = self._surroundings.can_write(seen.around, now)
         view = self._observer.view(seen, self._site.records, self._power, self._storage, now)
-        view = self.view = self._surroundings.around(view, seen.around, now)
+        view = replace(self._surroundings.around(view, seen.around, now), post=self._post())
+        self.view = view
         self.last_plan = todo = plan(view, now)
         self._due = now + 3600.0 if todo.look_at is None else todo.look_at
         self._ask_bmcs(todo, now)
@@ -158,6 +166,7 @@ class Operator:
         records = self._site.records
         records.stormy = storm(view, now) is not None
         records.liars = frozenset(node.name for node in view.nodes if bmc_lied(node))
+        self._keep_for_messages(view, now)
         for node in view.nodes:
             records.histories[node.name] = node.history
         for vm in view.vms:
@@ -172,6 +181,39 @@ class Operator:
             if vm.running and vm.node and vm.node != vm.last_node:
                 moved_at = now if vm.last_node else None
                 self._site.api.change(self._site.api.vms, vm.key, last_node=vm.node, moved_at=moved_at)
+
+    # ── messages ──
+
+    def _post(self) -> Post:
+        records = self._site.records
+        return Post(dict(records.channels), records.standing, dict(self._deliveries))
+
+    def _keep_for_messages(self, view: PairView, now: float) -> None:
+        """The conditions as the status has them; they cost too much to be told where nobody listens."""
+        channels, records = view.policy.notifications.channels, self._site.records
+        records.channels = {channel.name: records.channels.get(channel.name, now) for channel in channels}
+        if not channels:
+            return
+        before = {each.type: each for each in records.standing}
+        records.standing = tuple(
+            Standing(told.type, told.holds, told.reason, told.message, _turned_at(before.get(told.type), told, now))
+            for told in report(view, now).conditions
+        )
+        if {each.type: each.holds for each in records.standing} != {type_: was.holds for type_, was in before.items()}:
+            self._due = now
+
+    def _send(self, message: SendMessage, now: float) -> None:
+        """Known to have arrived or failed only some time later."""
+        before = self._deliveries.get(message.action, NOT_TRIED)
+        receipt, error, after = self._site.post_office.take(message)
+        self._deliveries[message.action] = Delivery(True, before.tries + 1, now + after, error, receipt)
+
+    def _hear_of_messages(self, now: float) -> bool:
+        over = {name: each for name, each in self._deliveries.items() if each.under_way and each.ended_at <= now}
+        self._deliveries |= {name: replace(each, under_way=False) for name, each in over.items()}
+        waiting = [each.ended_at for each in self._deliveries.values() if each.under_way]
+        self._due = min([self._due, *waiting])
+        return bool(over)
 
     # ── records ──
 
@@ -259,7 +301,9 @@ class Operator:
         self._site.boundary(f"after {word}")
 
     def _do(self, effect: Effect, now: float) -> None:
-        if not self._do_to_a_node(effect) and not self._do_to_a_vm(effect, now):
+        if isinstance(effect, SendMessage):
+            self._send(effect, now + self._clock_ahead)
+        elif not self._do_to_a_node(effect) and not self._do_to_a_vm(effect, now):
             raise NotImplementedError(f"no handler for {effect}")
 
     def _do_to_a_node(self, effect: Effect) -> bool:
@@ -306,6 +350,10 @@ class Operator:
             case _:
                 return False
         return True
+
+
+def _turned_at(before: Standing | None, told: Condition, now: float) -> float:
+    return before.since if before is not None and before.holds == told.holds else now
 
 
 def _last_message(action: ActionView) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from avance.core.channels import Notification, Standing
 from avance.core.history import NodeHistory
 from avance.core.intents import Intent
 from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, StepView
@@ -19,6 +20,10 @@ class Records:
         """The pair's status says that a storm rages, or has only just passed."""
         self.liars: frozenset[str] = frozenset()
         """Servers whose BMC has lied, as the pair's status says."""
+        self.standing: tuple[Standing, ...] = ()
+        """The conditions of the pair's status."""
+        self.channels: dict[str, float] = {}
+        """Since when each channel is there, as the pair's status says."""
 
     def all(self) -> tuple[ActionView, ...]:
         """Oldest first."""
@@ -28,7 +33,8 @@ class Records:
         """Everything goes with the pair."""
         self._actions.clear()
         self.histories.clear()
-        self.liars, self.stormy = frozenset(), False
+        self.channels.clear()
+        self.liars, self.stormy, self.standing = frozenset(), False, ()
 
     def proves_off(self, node: str, boot_id: str) -> bool:
         """There is evidence that this life of a node has ended; a person's word is none before it is taken over."""
@@ -56,6 +62,7 @@ class Records:
             created_at=now,
             destination=intent.destination,
             instance_uid=intent.instance_uid,
+            notification=intent.notification,
         )
         return True
 
@@ -65,6 +72,21 @@ class Records:
         message = f"a person asks for {type_} of {target}"
         self._actions[name] = ActionView(
             name, type_, target, name, "Requested", message, now, destination=destination, requested_by="a person"
+        )
+
+    def ask_for_a_test(self, pair: str, channel: str, now: float) -> None:
+        """A person wants to see a message."""
+        name = f"by-hand-{len(self._actions) + 1}"
+        self._actions[name] = ActionView(
+            name,
+            ActionType.NOTIFY,
+            pair,
+            name,
+            "Requested",
+            "does this arrive?",
+            now,
+            requested_by="a person",
+            notification=Notification(channel),
         )
 
     def advance(self, action: ActionView, progress: Progress, now: float) -> None:

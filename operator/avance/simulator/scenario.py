@@ -21,6 +21,7 @@ from avance.simulator import (
     fencing_events,  # noqa: F401 - its sentences are events too
     guest_events,  # noqa: F401 - its sentences are events too
     operator_events,  # noqa: F401 - its sentences are events too
+    post_events,  # noqa: F401 - its sentences are events and expectations too
 )
 from avance.simulator.disks import RESYNC_SECONDS
 from avance.simulator.events import EVENTS, happen

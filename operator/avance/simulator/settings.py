@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from avance.core.channels import ChannelPolicy, MessageKind, MessageSeverity, NotificationPolicy
 from avance.core.components import ComponentKind
 from avance.core.policy import (
     Mode,
@@ -22,7 +23,7 @@ from avance.simulator.sentences import NotUnderstood, seconds
 
 SETTINGS = {
     "mode", "placement", "health", "mtbf", "detection", "fencing", "recovery", "restart", "migration", "limits",
-    "storage",
+    "storage", "notifications",
 }  # fmt: skip
 NO_SETTINGS = ("servers", "lag", "resync")
 
@@ -48,6 +49,8 @@ def _setting(name: str, default: Any, value: Any) -> Any:
         return _one_of(PlacementPolicy, name, value)
     if name == "storage":
         return _storage(value)
+    if name == "notifications":
+        return _notifications(default, value)
     if not isinstance(value, dict):
         raise NotUnderstood(f"{name} is written {{setting: value}}; it has: {', '.join(_names(default))}")
     if name == "mtbf":
@@ -104,6 +107,31 @@ def _storage(value: Any) -> StoragePolicy:
     if not isinstance(value, dict) or value.keys() - {"only_copy_patience_seconds"}:
         raise NotUnderstood("storage is shared, replicated, or {only_copy_patience_seconds: 300}, which is replicated")
     return replace(replicated, **value)
+
+
+def _notifications(default: NotificationPolicy, value: Any) -> NotificationPolicy:
+    """Settings for all, and under `channels` the channels by name, each with what is different for it."""
+    if not isinstance(value, dict) or not isinstance(value.get("channels"), dict):
+        raise NotUnderstood("notifications are written {channels: {mail: {}}}, beside settings for all of them")
+    plain = {key: setting for key, setting in value.items() if key != "channels"}
+    known = [each.name for each in fields(default) if each.name != "channels"]
+    for_all: NotificationPolicy = _replaced("notifications", default, plain, known, ", channels")
+    return replace(for_all, channels=tuple(_channel(name, given or {}) for name, given in value["channels"].items()))
+
+
+def _channel(name: str, given: Mapping[str, Any]) -> ChannelPolicy:
+    plain = {_snake(str(key)): setting for key, setting in given.items()}
+    channel = ChannelPolicy(name)
+    if "tells" in plain:
+        kinds = frozenset(_one_of(MessageKind, f"{name}.tells", kind) for kind in plain.pop("tells"))
+        channel = replace(channel, tells=kinds)
+    if "minimum_severity" in plain:
+        word = str(plain.pop("minimum_severity")).upper()
+        if word not in MessageSeverity.__members__:
+            raise NotUnderstood(f"{name}.minimumSeverity is one of Info, Warning, Critical, not '{word.capitalize()}'")
+        channel = replace(channel, minimum_severity=MessageSeverity[word])
+    settings: ChannelPolicy = _replaced(f"channel {name}", channel, plain, ("max_messages_per_hour",))
+    return settings
 
 
 def _mtbf(default: MtbfPolicy, value: Mapping[str, Any]) -> MtbfPolicy:

@@ -18,6 +18,7 @@ from avance.simulator.kubevirt import KubeVirt
 from avance.simulator.leadership import DURATION_SECONDS, Leadership, Lease
 from avance.simulator.objects import Api, Condition, Instance, NodeObject, Pod, VmObject
 from avance.simulator.operator import Killed, LeadershipLost, Operator, Site, StandsStill
+from avance.simulator.post_office import PostOffice
 from avance.simulator.records import Records
 from avance.simulator.world import Mind, Server, World
 
@@ -66,6 +67,7 @@ class Simulation:
         self.disks = Disks(self.world, resync_seconds) if replicated else None
         self.kubevirt = KubeVirt(self.cluster, self.world, self.disks)
         self.records = Records()
+        self.post_office = PostOffice(self.tell)
         self.lag = lag
         self.boundary: Callable[[str], None] = lambda where: None
         self.operator: Operator | None = None
@@ -157,6 +159,7 @@ class Simulation:
             self.world,
             self.disks,
             self.records,
+            self.post_office,
             self.tell,
             self._at_boundary,
             self._audit,

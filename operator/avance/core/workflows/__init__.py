@@ -20,6 +20,7 @@ from avance.core.workflows import (
     fence,
     give_up,
     migrate,
+    notify,
     reboot,
     rejoin,
     reset_mtbf,
@@ -48,4 +49,5 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.FAILBACK: wave.advance,
     ActionType.SWITCHOVER: wave.advance,
     ActionType.ACCEPT_REPLACEMENT: accept_replacement.advance,
+    ActionType.NOTIFY: notify.advance,
 }

@@ -1,0 +1,1 @@
+"""Ways to tell people: e-mail and signed webhooks."""
