@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import floor
 
 from avance.core.channels import ChannelPolicy
 from avance.core.intents import Intent, LookAgain, notify
@@ -48,7 +49,8 @@ def _new(
     view: PairView, channel: ChannelPolicy, sent: Sequence[ActionView], held_back: Sequence[Intent], now: float
 ) -> list[Topic]:
     told = frozenset(key for action in sent if action.notification for key in action.notification.about)
-    since = view.post.since.get(channel.name, now)
+    # The API dates what is created by whole seconds: what was created in the channel's first one is not older than it.
+    since = floor(view.post.since.get(channel.name, now))
     return [
         topic
         for topic in topics(view, told, held_back, now)
