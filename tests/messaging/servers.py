@@ -1,5 +1,6 @@
 """Real servers on the loopback to tell people by: a mail server and an HTTPS receiver, each of which can fail."""
 
+import asyncio
 import datetime
 import ipaddress
 import socket
@@ -55,6 +56,9 @@ class Mailbox:
         self.mails: list[Any] = []
         self.refuse_recipients: set[str] = set()
         self.answer = "250 2.0.0 queued as 4711"
+        self.answers = threading.Event()
+        """While it is clear, messages are taken and nobody is told so."""
+        self.answers.set()
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         if address in self.refuse_recipients:
@@ -65,6 +69,8 @@ class Mailbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
             self.mails.append(envelope)
+        while not self.answers.is_set():
+            await asyncio.sleep(0.02)
         return self.answer
 
 

@@ -1,0 +1,61 @@
+"""People are told by a real mail server, whatever happens to the operator meanwhile."""
+
+import base64
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from e2e.lab.install import NAMESPACE
+from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
+from e2e.tests.operator_records import PRIMARY
+from tests.messaging.servers import PASSWORD, USER, Mailbox, certificate, mail_server
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_a_call_home_is_not_lost_when_the_operator_dies_while_it_is_delivered(site: Site, tmp_path: Path) -> None:
+    """The mail server has it, the operator does not know: its successor sends it again, and it is known by its id."""
+    mailbox = Mailbox()
+    context, ca = certificate(tmp_path)
+    with mail_server(mailbox, context, security="StartTLS", login=True) as port:
+        await _tell_by_mail(site, port, ca)
+        mailbox.answers.clear()
+        await site.hardware.fail_component(PRIMARY, "PowerSupply", "psu1")
+        await site.until(lambda: _arrived(mailbox, 1), "the mail taken")
+        await site.operator("kill")
+        mailbox.answers.set()
+        await site.operator("start")
+        await site.until(lambda: _arrived(mailbox, 2), "the mail sent again")
+        told = await site.action("Notify", "demo")
+        first, again = (message_from_bytes(mail.content, policy=default) for mail in mailbox.mails[:2])
+        assert first["Message-ID"] == again["Message-ID"] == f"<{told.name}.demo@avance.example>"
+        assert first.get_content() == again.get_content()
+        for words in ("psu1", "PSU-920W-P", "SN-node-a-psu1", "Fault history: 1 on record"):
+            assert words in first.get_content()
+        await site.pair_is("NotificationsDelivered")
+        await site.apply_pair()  # without channels: what else there is to tell is nobody's business
+
+
+async def _tell_by_mail(site: Site, port: int, ca: str) -> None:
+    plain = {"username": USER, "password": PASSWORD, "ca.crt": ca}
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mail"}, "data": data}
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+    await refused(site.api.delete(f"{path}/mail"))
+    await site.api.post(path, secret)
+    email = {
+        "host": "127.0.0.1", "port": port, "from": "operator@avance.example", "to": ["ops@avance.example"],
+        "credentialsSecretName": "mail",
+    }  # fmt: skip
+    await site.apply_pair(notifications={"groupSeconds": 0, "channels": [{"name": "mail", "email": email}]})
+
+    async def known() -> bool:
+        return bool((await site.pair_status()).get("notifications"))
+
+    await site.until(known, "the channel known")
+
+
+async def _arrived(mailbox: Mailbox, count: int) -> bool:
+    return len(mailbox.mails) >= count
