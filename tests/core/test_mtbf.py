@@ -78,9 +78,28 @@ def test_reading_a_fault_again_counts_once_and_its_end_is_noted() -> None:
     assert [occurrence.until for occurrence in component.faults] == [NOW + 9]
 
 
+def test_a_detector_that_starts_anew_and_moves_the_time_of_a_fault_counts_none() -> None:
+    seen = looked_at(pair(nic(NOW - 500)), NOW - 490)
+    moved = looked_at(pair(nic(NOW - 10, history=seen.history)))
+    assert moved.history == seen.history
+    assert fault_incident(moved.faults[0]) == fault_incident(seen.faults[0])
+
+
+def test_a_detector_that_can_tell_nothing_for_a_while_ends_no_fault() -> None:
+    seen = looked_at(pair(nic(NOW - 500)))
+    unknown = looked_at(pair(node("node-a", history=seen.history, untold=frozenset({NIC}))), NOW + 1)
+    assert unknown.history == seen.history
+    again = looked_at(pair(nic(NOW + 2, history=unknown.history)), NOW + 3)
+    assert again.history == seen.history
+    gone = looked_at(pair(node("node-a", history=again.history)), NOW + 4)
+    [component] = looked_at(pair(nic(NOW + 5, history=gone.history)), NOW + 6).history.components
+    assert len(component.faults) == 2
+
+
 def test_what_is_declared_failed_keeps_its_weight_though_nobody_reports_it() -> None:
     policy = PairPolicy(mtbf=replace(POLICY, minimum_faults=2))
     seen = looked_at(pair(nic(NOW - 500), policy=policy))
+    seen = looked_at(pair(node("node-a", history=seen.history), policy=policy))
     seen = looked_at(pair(nic(NOW - 10, history=seen.history), policy=policy))
     [held] = looked_at(pair(node("node-a", history=seen.history), policy=policy)).faults
     assert (held.sentence, held.weight) == ("public network interface bond0 of node-a is declared failed", 40)

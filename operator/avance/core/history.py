@@ -1,7 +1,8 @@
 """What is remembered of the components of a node: every recorded fault, kept in the pair's status.
 
 A fault is one False-to-True transition of a condition, named by condition, component and the transition's time, so
-that reading it again counts nothing twice. The memory survives reboots of the node and restarts of the operator.
+that reading it again counts nothing twice; nor does a detector that says Unknown in between, or moves the time. The
+memory survives reboots of the node and restarts of the operator.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class ComponentHistory:
     @property
     def counted(self) -> tuple[Occurrence, ...]:
         return tuple(fault for fault in self.faults if fault.at > self.counted_from)
+
+    def lasting(self, condition: str) -> Occurrence | None:
+        """The fault by this condition that has not been seen gone."""
+        return next((fault for fault in self.faults if fault.condition == condition and fault.until is None), None)
 
     @property
     def active(self) -> bool:

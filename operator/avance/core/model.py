@@ -55,6 +55,8 @@ class NodeView:
     boot_id: str
     system_uuid: str
     faults: tuple[Fault, ...] = ()
+    untold: frozenset[str] = frozenset()
+    """Conditions that are Unknown: their detector cannot tell at the moment."""
     hears_peer: bool | None = None
     """What this node's detector says of the other node: None without a detector, or when it cannot tell."""
     heard: bool = True

@@ -31,7 +31,8 @@ def remember(view: PairView, now: float) -> PairView:
     for node in view.nodes:
         history = _history(view, node, now)
         held = tuple(_held(view, node, history, now))
-        faults = sorted((*node.faults, *held), key=lambda fault: (-fault.weight, fault.kind, fault.component))
+        known = (_as_known(history, fault) for fault in node.faults)
+        faults = sorted((*known, *held), key=lambda fault: (-fault.weight, fault.kind, fault.component))
         nodes.append(replace(node, history=history, faults=tuple(faults)))
     return replace(view, nodes=tuple(nodes))
 
@@ -49,9 +50,15 @@ def _history(view: PairView, node: NodeView, now: float) -> NodeHistory:
         _record(view, known, ComponentKind.SERVER, "", crash)
     there = {(fault.kind, fault.component, fault.condition) for fault in node.faults if _is_its_own(view, fault)}
     for key, each in known.items():
-        known[key] = replace(each, faults=_bounded(_ended(each, there, now)))
+        known[key] = replace(each, faults=_bounded(_ended(each, there, node.untold, now)))
     history = replace(history, components=_most_recent(known.values()))
     return _forgive(view, _declare(view, node, history), now) if history.components or view.actions else history
+
+
+def _as_known(history: NodeHistory, fault: Fault) -> Fault:
+    """A fault that lasts keeps the time by which it is named, however often a detector that starts anew moves it."""
+    lasting = history.of(fault.kind, fault.component).lasting(fault.condition)
+    return fault if lasting is None else replace(fault, since=lasting.since, observed_at=lasting.at)
 
 
 def _is_its_own(view: PairView, fault: Fault) -> bool:
@@ -69,8 +76,14 @@ def _record(
     component: str,
     seen: Occurrence,
 ) -> None:
-    """Add what is new; below the threshold the component is declared failed, and stays so."""
+    """Add what is new; below the threshold the component is declared failed, and stays so.
+
+    A fault that has not been seen gone is the same one, whatever time its condition has now: node-problem-detector
+    moves it when the message changes, and when it is started anew.
+    """
     history = known.get((kind, component), ComponentHistory(kind, component))
+    if history.lasting(seen.condition) is not None:
+        return
     same = [fault for fault in history.faults if fault.is_of(seen.condition, seen.since)]
     if same:
         again = replace(same[0], until=seen.until)
@@ -84,13 +97,15 @@ def _record(
     known[kind, component] = history
 
 
-def _ended(history: ComponentHistory, there: set[tuple[ComponentKind, str, str]], now: float) -> tuple[Occurrence, ...]:
-    """A fault that is not reported any more has ended; so has one after which another of the condition began."""
-    newest = {fault.condition: fault for fault in history.faults}
+def _ended(
+    history: ComponentHistory, there: set[tuple[ComponentKind, str, str]], untold: frozenset[str], now: float
+) -> tuple[Occurrence, ...]:
+    """A fault that is not reported any more has ended; not where its detector can tell nothing at the moment."""
     return tuple(
         fault
         if fault.until is not None
-        or ((history.kind, history.component, fault.condition) in there and fault is newest[fault.condition])
+        or (history.kind, history.component, fault.condition) in there
+        or fault.condition in untold
         else replace(fault, until=now)
         for fault in history.faults
     )

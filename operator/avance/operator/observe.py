@@ -133,6 +133,7 @@ class Observer:
             boot_id=info.get("bootID", ""),
             system_uuid=info.get("systemUUID", ""),
             faults=active_faults(name, conditions.values(), health),
+            untold=frozenset(type_ for type_, condition in conditions.items() if condition.status == "Unknown"),
             hears_peer={"True": False, "False": True}.get(peer.status) if peer else None,
             peer_unreachable_since=peer.observed_at if peer and peer.status == "True" else None,
             cordoned=bool(spec.get("unschedulable")),
