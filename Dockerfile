@@ -3,8 +3,9 @@
 # A registry that you trust, and a digest behind the tag (3.13-slim@sha256:…), pin the base for good:
 # docker build --build-arg BASE=registry.example/python:3.13-slim@sha256:… .
 ARG BASE=python:3.13-slim
-# What `--target detectors` takes node-problem-detector from; a registry of your own and a digest pin it likewise.
-ARG NPD=registry.k8s.io/node-problem-detector/node-problem-detector:v1.36.0
+# What `--target detectors` takes node-problem-detector from: put the registry in front that has it, the one of the
+# Kubernetes project or a copy of your own; a digest pins it likewise.
+ARG NPD=node-problem-detector/node-problem-detector:v1.36.0
 
 FROM ${BASE} AS build
 WORKDIR /src

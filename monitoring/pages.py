@@ -26,7 +26,10 @@ SCORE = ((None, RED), (60, ORANGE), (90, YELLOW), (100, GREEN))
 PAIR = variable("pair", "Pair", "label_values(avance_pair_info, pair)")
 OF_PAIR = 'pair="$pair"'
 OF_VM = 'pair="$pair", namespace="$namespace", vm="$vm"'
-GOOD_WHEN_TRUE = "Ready|Redundant|FailoverReady|PrivateLinkHealthy|FencingClear|SolePowerAuthority|Calm|MigrationsReady"
+GOOD_WHEN_TRUE = (
+    "Ready|Redundant|FailoverReady|PrivateLinkHealthy|FencingClear|SolePowerAuthority|Calm|MigrationsReady"
+    "|NotificationsDelivered|KubeVirtReady"
+)
 
 
 def _quantiles(histogram: str) -> tuple[Query, ...]:

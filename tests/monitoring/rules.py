@@ -114,6 +114,7 @@ def _pairs() -> Iterator[Case]:
         ("AvanceFailoverNotReady", "FailoverReady", -1, "6m"),
         ("AvanceStormGateClosed", "Calm", 0, "6m"),
         ("AvanceOtherPowerAuthority", "SolePowerAuthority", 0, "2m"),
+        ("AvanceNotificationsFailing", "NotificationsDelivered", 0, "2m"),
         ("AvancePrivateLinkDown", "PrivateLinkHealthy", 0, "3m"),
         ("AvanceMigrationsLimited", "MigrationsReady", 0, "65m"),
     ):
