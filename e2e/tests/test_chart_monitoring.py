@@ -12,6 +12,7 @@ import yaml
 from e2e.controlplane import ensure_binaries
 from e2e.monitoring.programs import prometheus_programs
 from e2e.tests.chart import CHART, NAMESPACE, Helm, HelmError, of_kind, only
+from e2e.tests.programs import had
 
 RULES, MONITOR, DASHBOARDS = (f"metrics.{part}.enabled=true" for part in ("rules", "serviceMonitor", "dashboards"))
 
@@ -32,7 +33,7 @@ def test_the_rules_arrive_as_prometheus_reads_them(helm: Helm, tmp_path: Path) -
     assert rendered["metadata"]["labels"]["release"] == "mine"
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump(rendered["spec"]))
-    subprocess.run([prometheus_programs() / "promtool", "check", "rules", file], check=True, capture_output=True)
+    subprocess.run([had(prometheus_programs) / "promtool", "check", "rules", file], check=True, capture_output=True)
     texts = [rule["annotations"]["description"] for group in rendered["spec"]["groups"] for rule in group["rules"]
              if "alert" in rule]  # fmt: skip
     assert any("{{ $labels.pair }}" in text for text in texts), "Prometheus' own templates have to stay"

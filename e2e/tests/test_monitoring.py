@@ -15,10 +15,12 @@ from xml.etree import ElementTree
 import pytest
 
 from e2e.monitoring.picture import Bands, Bars, Curves, draw
+from e2e.monitoring.programs import prometheus_programs
 from e2e.monitoring.prometheus import Prometheus
 from e2e.tests.chart import CHART
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
 from e2e.tests.operator_records import BACKUP, PRIMARY
+from e2e.tests.programs import had
 
 pytestmark = pytest.mark.timeout(240)
 Object = dict[str, Any]
@@ -52,6 +54,7 @@ HERE_ONLY_A_PROCESS = "kubectl rollout restart deployment avance"
 
 @asynccontextmanager
 async def prometheus(site: Site, directory: Path) -> AsyncIterator[Prometheus]:
+    had(prometheus_programs)
     targets = {
         operator.name: urlsplit(operator.metrics_url).netloc
         for operator in site.lab.operators.values()

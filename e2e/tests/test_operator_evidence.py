@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from e2e.controlplane.debian import ProgramsMissing
 from e2e.controlplane.processes import free_port
 from e2e.hardware.fence_programs import fence_programs
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
 from e2e.tests.operator_records import BACKUP, PRIMARY
+from e2e.tests.programs import had
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -54,10 +54,7 @@ async def test_a_persons_word_counts_for_nothing_while_the_server_lives(site: Si
 
 @pytest.fixture
 def programs() -> Path:
-    try:
-        return fence_programs()
-    except ProgramsMissing as missing:
-        pytest.skip(str(missing))
+    return had(fence_programs)
 
 
 async def test_fence_redfish_as_the_provider(site: Site, programs: Path) -> None:

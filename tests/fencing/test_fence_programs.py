@@ -13,12 +13,12 @@ import pytest
 
 from avance.fencing.agent import FencingError
 from avance.fencing.fence_agents import FenceProgram
-from e2e.controlplane.debian import ProgramsMissing
 from e2e.controlplane.pki import CertificateAuthority
 from e2e.controlplane.processes import free_port
 from e2e.hardware.fence_programs import fence_programs
 from e2e.hardware.redfish_emulator import PASSWORD as IPMI_PASSWORD
 from e2e.hardware.redfish_emulator import USERNAME as IPMI_USER
+from e2e.tests.programs import had
 from tests.fencing.bmc import PASSWORD, USER
 from tests.fencing.conftest import UUID_A, UUID_B
 
@@ -27,10 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
-    try:
-        directory = fence_programs()
-    except ProgramsMissing as missing:
-        pytest.skip(str(missing))
+    directory = had(fence_programs)
     monkeypatch.setenv("PATH", str(directory), prepend=":")
     return directory
 

@@ -10,6 +10,7 @@ import yaml
 
 from avance.operator.metrics import PREFIX, Metrics
 from e2e.monitoring.programs import prometheus_programs
+from e2e.tests.programs import had
 from tests.monitoring.rules import CASES, LEADER, RULES, RUNBOOKS, Case, alerts, condition, of_node, one, rules
 
 Object = dict[str, Any]
@@ -17,7 +18,7 @@ SECTIONS = ("## What avance does by itself", "## What to do", "## It is over whe
 
 
 def promtool(*arguments: object) -> str:
-    command = [prometheus_programs() / "promtool", *arguments]
+    command = [had(prometheus_programs) / "promtool", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
