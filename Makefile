@@ -25,7 +25,7 @@ lab: $(VENV) ## Bring the same cluster up and leave it running, for kubectl
 lab-stop: $(VENV) ## End it
 	@$(BIN)/python -m e2e.lab stop
 
-test: check ## Run every check and every test, those on a real control plane included
+test: check ## Run every check and every test, those on a real control plane included; half an hour
 	$(call step,programs of the control plane: built once and cached)
 	@$(BIN)/python -m e2e.controlplane build
 	$(call step,slow tests: simulated$(comma) packaged and generated)
@@ -33,7 +33,7 @@ test: check ## Run every check and every test, those on a real control plane inc
 	$(call step,tests on a real control plane)
 	@$(BIN)/python -m pytest e2e/tests -n 2 --dist loadfile --no-loadscope-reorder
 
-check: lint ## Run the linters and the fast tests, in under a minute
+check: lint ## Run the linters and the fast tests, in about three minutes
 	$(call step,fast tests)
 	@$(BIN)/python -m pytest tests -m 'not slow' -n auto
 
