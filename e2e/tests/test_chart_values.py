@@ -52,7 +52,12 @@ def test_a_wrong_value_is_refused_by_its_name(helm: Helm, setting: str, complain
     assert complaint in str(refusal.value)
 
 
-BEFORE = {"networkPolicy.egress": 'networkPolicy.egress={"enabled":true,"bmcs":[{"cidr":"10.0.9.0/24","ports":[443]}]}'}
+BEFORE = {
+    "networkPolicy.egress": 'networkPolicy.egress={"enabled":true,"bmcs":[{"cidr":"10.0.9.0/24","ports":[443]}]}',
+    "metrics.serviceMonitor": "metrics.serviceMonitor.enabled=true",
+    "metrics.rules": "metrics.rules.enabled=true",
+    "metrics.dashboards": "metrics.dashboards.enabled=true",
+}
 """What has to be switched on first for a value to mean anything."""
 # For every value of values.yaml, a setting that must make a difference.
 SETTINGS = {
@@ -85,8 +90,19 @@ SETTINGS = {
     "networkPolicy.egress.apiServer.ports": "[8443]",
     "networkPolicy.egress.bmcs": '[{"cidr":"10.0.9.0/24","udpPorts":[623]}]',
     "networkPolicy.egress.storage": '[{"namespace":"linstor","ports":[3370]}]',
+    "networkPolicy.egress.receivers": '[{"cidr":"10.0.5.25/32","ports":[587]}]',
     "metrics.service.enabled": "false",
     "metrics.service.annotations": '{"a":"b"}',
+    "metrics.serviceMonitor.enabled": "false",
+    "metrics.serviceMonitor.interval": '"30s"',
+    "metrics.serviceMonitor.labels": '{"release":"mine"}',
+    "metrics.rules.enabled": "false",
+    "metrics.rules.labels": '{"release":"mine"}',
+    "metrics.rules.runbooks": '"https://wiki.example/avance"',
+    "metrics.dashboards.enabled": "false",
+    "metrics.dashboards.namespace": '"grafana"',
+    "metrics.dashboards.labels.grafana_dashboard": '"2"',
+    "metrics.dashboards.annotations": '{"a":"b"}',
     "resources.requests.cpu": '"1"',
     "resources.requests.memory": '"1Gi"',
     "resources.limits.memory": '"1Gi"',
