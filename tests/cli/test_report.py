@@ -78,6 +78,13 @@ def test_the_worst_vm_stands_for_the_pair_in_the_comparison() -> None:
     assert order == ["one ordinary server", "this pair, as measured", "a failover cluster"]
 
 
+def test_less_than_a_day_tells_nothing_of_a_year() -> None:
+    found = [availability("shop/till", vm(NOW - DAY + 1, downtime={"year": 2026, "unplannedSeconds": 60}), NOW)]
+    lines = list(as_lines("shop", found, NOW, None, plain))
+    assert not [line for line in lines if line.startswith("this pair")]
+    assert lines[-1].endswith("less than a day tells nothing of a year.")
+
+
 def test_the_sample_of_the_documentation_is_what_is_printed() -> None:
     asked, crash = NOW - 20 * DAY, NOW - 2 * DAY
     till = [outage(asked, asked + 340, cause="Requested", planned=True), outage(crash, crash + 22, cause="ServerCrash")]

@@ -15,6 +15,8 @@ from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
 from avance.cli.terminal import STRONG, Paint, day_and_clock, length, paint, table
 
+DAY = 86400.0
+
 
 def add(commands: options.Commands) -> None:
     """The command's options."""
@@ -96,7 +98,8 @@ def _row(each: Availability, cost_per_hour: float | None) -> tuple[str, ...]:
 def _comparison(found: Sequence[Availability], cost_per_hour: float | None) -> Iterator[str]:
     """What a year brings: this pair by its worst VM so far, beside what other installations are held to reach."""
     worst = min(found, key=lambda each: each.share)
-    measured = ("this pair, as measured", worst.share, (1.0 - worst.share) * HOURS_A_YEAR)
+    tells = worst.observed >= DAY
+    measured = [("this pair, as measured", worst.share, (1.0 - worst.share) * HOURS_A_YEAR)] if tells else []
     references = [(each.name, each.share, each.hours_a_year) for each in CLASSES]
     titles = ("A YEAR OF", "AVAILABLE", "DOWN", *(("COST",) if cost_per_hour is not None else ()))
     rows = [
@@ -106,11 +109,14 @@ def _comparison(found: Sequence[Availability], cost_per_hour: float | None) -> I
             length(hours * 3600),
             *((_money(hours * cost_per_hour),) if cost_per_hour is not None else ()),
         )
-        for name, share, hours in sorted([measured, *references], key=lambda row: row[1])
+        for name, share, hours in sorted([*measured, *references], key=lambda row: row[1])
     ]
     yield from table([titles, *rows])
     yield ""
-    yield f"The pair's year carries on what its worst VM has had in {length(worst.observed)}: see docs/report.md."
+    if tells:
+        yield f"The pair's year carries on what its worst VM has had in {length(worst.observed)}: see docs/report.md."
+    else:
+        yield f"Of this pair {length(worst.observed)} are known: less than a day tells nothing of a year."
 
 
 def as_json(pair: str, found: Sequence[Availability], now: float, cost_per_hour: float | None) -> dict[str, Any]:
