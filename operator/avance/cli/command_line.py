@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=MEANING,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.set_defaults(whole=whole)  # what completion is made from
     whole.add_argument("--version", action="version", version=f"avance {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

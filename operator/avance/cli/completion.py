@@ -45,9 +45,7 @@ def add(commands: options.Commands) -> None:
 
 
 def _run(chosen: Namespace) -> int:
-    from avance.cli.command_line import parser
-
-    sys.stdout.write(script(parser(), chosen.shell))
+    sys.stdout.write(script(chosen.whole, chosen.shell))
     return 0
 
 
