@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,7 @@ class Operator:
 
     async def run(self) -> int:
         """Serve until told to stop; returns the exit status."""
+        asyncio.get_running_loop().set_exception_handler(at_the_end_without(self._stop))
         kube = await Kube.connect()
         # The Lease has connections of its own: however many requests wait elsewhere, its renewal never queues.
         kube_of_lease = await Kube.connect()
@@ -163,6 +164,21 @@ class Operator:
         if not self._watching.is_set():
             return "the watches have not begun"
         return self._why_not_alive()
+
+
+def at_the_end_without(stop: asyncio.Event) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """An exception handler of the loop that makes no error of what kopf leaves open once `stop` is set.
+
+    kopf abandons the generators of its watches, and the loop closes them at its end in whatever state they are.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if stop.is_set() and "asyncgen" in context:
+            log.info("a watch was left open at the end: %s", context.get("exception"))
+        else:
+            loop.default_exception_handler(context)
+
+    return handle
 
 
 async def serve_while_leading(serve: Coroutine[Any, Any, None], lease: LeaderLease, stop: asyncio.Event) -> None:
