@@ -32,7 +32,7 @@ def test_a_watch_that_is_left_open_is_an_error_only_while_it_serves(
     stop = asyncio.Event()
     if told_to_stop:
         stop.set()
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="avance.operator.app"):
         asyncio.run(leaves_a_generator_open(stop))
     assert "it does not stop" in caplog.text
     assert any(record.levelno >= logging.ERROR for record in caplog.records) is not told_to_stop
