@@ -16,8 +16,9 @@ from avance.cli import options
 from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
 from avance.cli.story import by, entry_json
-from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, day_and_clock, length, one_line, paint
+from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, length, one_line, paint
 from avance.core.model import ActionView, PairView
+from avance.core.moments import day_and_clock
 from avance.operator.clock import from_api
 
 

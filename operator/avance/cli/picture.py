@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from avance.api.meta import Condition
 from avance.api.pair import NodeStatus, VMStatus
 from avance.api.protected_vm import ProtectedVM
-from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, clock, day_and_clock, length, one_line, table
+from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, length, one_line, table
 from avance.core.fitness import why_not_serve
 from avance.core.model import ActionView
+from avance.core.moments import clock_time, day_and_clock
 from avance.operator.glimpse import Glimpse
 
 QUESTIONS = ("Ready", "Redundant", "FailoverReady")
@@ -156,7 +157,7 @@ def _camel(name: str) -> str:
 def as_text(shown: Picture, paint: Paint) -> str:
     """One screen."""
     head = f"Pair {paint(shown.pair, STRONG)}   {shown.mode}, {'PAUSED' if shown.paused else 'not paused'}"
-    lines = [f"{head}   seen {clock(shown.seen_at)}"]
+    lines = [f"{head}   seen {clock_time(shown.seen_at)}"]
     lines += [paint(f"PAUSED {shown.paused}", DOUBTFUL)] if shown.paused else []
     if shown.nobody_acts:
         lines += [paint(f"NOBODY ACTS: {shown.nobody_acts}; what follows may be old", BAD)]

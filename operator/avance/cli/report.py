@@ -13,7 +13,8 @@ from avance.cli import options
 from avance.cli.availability import CLASSES, HOURS_A_YEAR, Availability, availability
 from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
-from avance.cli.terminal import STRONG, Paint, day_and_clock, length, paint, table
+from avance.cli.terminal import STRONG, Paint, length, paint, table
+from avance.core.moments import day_and_clock
 
 DAY = 86400.0
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from avance.cli.terminal import day_and_clock, length
+from avance.cli.terminal import length
 from avance.core.model import ActionView, StepView
+from avance.core.moments import day_and_clock
 from avance.operator.clock import from_api, to_api
 
 

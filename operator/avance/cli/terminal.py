@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 GOOD, BAD, DOUBTFUL, STRONG = "32", "31", "33", "1"
 """Colours, by what they say."""
@@ -46,16 +45,6 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _padded(cell: str, width: int) -> str:
     return cell + " " * (width - len(_ESCAPES.sub("", cell)))
-
-
-def clock(moment: float) -> str:
-    """`09:14:07 UTC`."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")
-
-
-def day_and_clock(moment: float) -> str:
-    """`2026-05-01 09:14:07 UTC`."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def length(seconds: float) -> str:

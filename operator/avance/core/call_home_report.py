@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from avance.core.faults import Fault
 from avance.core.history import ComponentHistory, Occurrence
 from avance.core.intents import fault_incident, occurrence_incident
 from avance.core.model import ActionView, PairView
+from avance.core.moments import day_and_clock
 from avance.core.mtbf import mean_seconds
 
 FAULTS_LISTED = 5
@@ -41,8 +40,8 @@ def _history_lines(view: PairView, history: ComponentHistory) -> list[str]:
     often = f", on average every {mean / 3600:.1f} h" if mean is not None else ""
     lines = [f"Fault history: {len(faults)} on record{often}"]
     for fault in faults[-FAULTS_LISTED:]:
-        end = f" until {_clock(fault.until)}" if fault.until is not None else ", still there"
-        lines.append(f"  {_clock(fault.at)}{end}")
+        end = f" until {day_and_clock(fault.until)}" if fault.until is not None else ", still there"
+        lines.append(f"  {day_and_clock(fault.at)}{end}")
     return lines
 
 
@@ -63,7 +62,3 @@ def _occurrence(view: PairView, action: ActionView) -> tuple[ComponentHistory, O
             if occurrence_incident(action.target, component.kind, component.component, fault) == action.incident:
                 return component, fault
     return None
-
-
-def _clock(moment: float | None) -> str:
-    return datetime.fromtimestamp(moment or 0.0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

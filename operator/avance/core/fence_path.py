@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from avance.core.liveness import Life, clock_time, judge, lies, silent
+from avance.core.liveness import Life, judge, lies, silent
 from avance.core.model import ActionType, ActionView, NodeView, PairView
+from avance.core.moments import clock_time
 from avance.core.power import same_system
 
 CLOSE_LOOK_SECONDS = 0.5

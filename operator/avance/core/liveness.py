@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from avance.core.attestation import standing_attestation
 from avance.core.model import RECORDS_ONLY, FenceEvidence, NodeView, PairView
+from avance.core.moments import clock_time
 from avance.core.power import same_system
 
 OPINIONS_NEEDED = 2
@@ -121,11 +121,6 @@ def _may_tell(view: PairView, node: NodeView) -> bool:
     fenced = (action.evidence for action in view.actions if action.type not in RECORDS_ONLY)
     was_off = any(evidence is not None and evidence.node == node.name for evidence in fenced)
     return not was_off or node.history.heard_peer_in == node.boot_id
-
-
-def clock_time(moment: float) -> str:
-    """A time of day, as sentences have it."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")
 
 
 def reads_off(node: NodeView) -> bool:

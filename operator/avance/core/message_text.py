@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from avance.core.channels import MessageKind, Notification
 from avance.core.health import score
 from avance.core.model import ActionType, ActionView, PairView
+from avance.core.moments import day_and_clock
 from avance.core.topics import Topic
 
 SUBJECT_LENGTH = 200
@@ -48,10 +48,10 @@ def of_a_test(pair: str, action: ActionView, message: Notification) -> Notificat
 
 
 def _body(view: PairView, topics: Sequence[Topic], now: float) -> Iterator[str]:
-    yield f"Pair {view.name}, {_clock(now)}"
+    yield f"Pair {view.name}, {day_and_clock(now)}"
     for topic in topics[:DETAILED]:
         yield ""
-        yield f"{topic.severity.word}, {topic.kind}: {_one_line(topic.headline)} ({_clock(topic.at)})"
+        yield f"{topic.severity.word}, {topic.kind}: {_one_line(topic.headline)} ({day_and_clock(topic.at)})"
         for line in topic.details:
             yield f"  {line}"
     rest = topics[DETAILED:]
@@ -84,7 +84,3 @@ def _now(view: PairView) -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _clock(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

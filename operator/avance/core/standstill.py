@@ -10,12 +10,12 @@ People are told in both.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from avance.core.effects import DeleteMigration, OpenNode
 from avance.core.intents import Intent
 from avance.core.model import RECORDS_ONLY, ActionType, ActionView, PairView
-from avance.core.policy import Mode, Pause
+from avance.core.moments import day_and_clock
+from avance.core.policy import Mode
 from avance.core.progress import Progress, act, cancel, wait
 from avance.core.workflows.migrate import QUEUED
 
@@ -43,7 +43,9 @@ def standstill(view: PairView, target: str, now: float) -> Standstill | None:
     vm = view.vm(target)
     for pause, what in ((view.policy.pause, f"pair {view.name}"), (vm.pause if vm else None, target)):
         if pause is not None and now < pause.until:
-            return Standstill("Paused", f"{what} is paused until {_clock(pause)}: {pause.reason}", pause.until)
+            return Standstill(
+                "Paused", f"{what} is paused until {day_and_clock(pause.until)}: {pause.reason}", pause.until
+            )
     if view.policy.mode is Mode.OBSERVE:
         return Standstill("ModeObserve", "the mode of the pair is Observe")
     return None
@@ -89,7 +91,3 @@ def _called_off(action: ActionView, view: PairView, still: Standstill) -> Progre
     if ours.phase in QUEUED:
         return act("Copy", words, DeleteMigration(ours.name, action.target))
     return None
-
-
-def _clock(pause: Pause) -> str:
-    return datetime.fromtimestamp(pause.until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

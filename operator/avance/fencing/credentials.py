@@ -5,27 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from avance.api.fence_node import FenceNode
 from avance.fencing.agent import FenceAgent, FencingError
 from avance.fencing.fence_agents import FenceProgram
 from avance.fencing.redfish import RedfishAgent
 from avance.kube.client import Kube
-from avance.kube.secrets import SecretUnusable, read_secret
+from avance.kube.secrets import Secret, SecretUnusable, read_secret
 
 PARAMETER = re.compile("[a-z][a-z0-9_-]*")
 """Name of a parameter of a fence agent."""
-
-
-class Credentials(NamedTuple):
-    """Content of a Secret for a BMC."""
-
-    secrets: dict[str, str]
-    """Every key but `ca.crt`."""
-    ca_bundle: str
-    version: str
-    """The Secret's resourceVersion."""
 
 
 class FenceAgents:
@@ -55,15 +44,15 @@ class FenceAgents:
             await known[1].close()
         return agent
 
-    def _redfish(self, node: FenceNode, credentials: Credentials, request_timeout: float) -> FenceAgent:
+    def _redfish(self, node: FenceNode, credentials: Secret, request_timeout: float) -> FenceAgent:
         for key in ("username", "password"):
-            if not credentials.secrets.get(key):
+            if not credentials.values.get(key):
                 where = f"{self._namespace}/{node.credentials_secret_name}"
                 raise FencingError(f"Secret {where} has no key {key}: add it.")
         return RedfishAgent(
             node.address or "",
-            credentials.secrets["username"],
-            credentials.secrets["password"],
+            credentials.values["username"],
+            credentials.values["password"],
             clock=self._clock,
             system_path=node.system_path or "",
             verify_tls=node.verify_tls,
@@ -71,15 +60,15 @@ class FenceAgents:
             request_timeout=request_timeout,
         )
 
-    def _program(self, node: FenceNode, credentials: Credentials, request_timeout: float) -> FenceAgent:
-        for key, value in credentials.secrets.items():
+    def _program(self, node: FenceNode, credentials: Secret, request_timeout: float) -> FenceAgent:
+        for key, value in credentials.values.items():
             if not PARAMETER.fullmatch(key) or "\n" in value or "\r" in value:
                 where = f"{self._namespace}/{node.credentials_secret_name}"
                 raise FencingError(f"Secret {where}, key {key}: name a parameter of {node.agent}, and write one line.")
         return FenceProgram(
             node.agent,
             node.parameters or {},
-            credentials.secrets,
+            credentials.values,
             clock=self._clock,
             system_uuid=node.system_uuid or "",
             ca_bundle=credentials.ca_bundle,
@@ -93,10 +82,9 @@ class FenceAgents:
             await agent.close()
 
 
-async def read_credentials(kube: Kube, namespace: str, name: str) -> Credentials:
+async def read_credentials(kube: Kube, namespace: str, name: str) -> Secret:
     """Raises FencingError, saying what to do, when the Secret is missing or unreadable."""
     try:
-        secret = await read_secret(kube, namespace, name, "the keys username and password")
+        return await read_secret(kube, namespace, name, "the keys username and password")
     except SecretUnusable as error:
         raise FencingError(str(error)) from error
-    return Credentials(secret.values, secret.ca_bundle, secret.version)

@@ -10,7 +10,6 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from avance.api.pair import AvancePair
 from avance.api.protected_vm import ProtectedVM
 from avance.core.kubevirt_health import KubeVirtHealth, as_told
 from avance.core.model import PairView
+from avance.core.moments import day_and_clock
 from avance.core.power import PowerReading
 from avance.core.storage import StorageProvider
 from avance.kube.client import Kube
@@ -179,7 +179,7 @@ async def why_nobody_acts(kube: Kube, namespace: str, now: float) -> str:
     renewed = from_api(lease["spec"].get("renewTime") or "")
     if lease["spec"].get("holderIdentity") and now - renewed < ABSENT_SECONDS:
         return ""
-    last = datetime.fromtimestamp(renewed, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if renewed else "never"
+    last = day_and_clock(renewed) if renewed else "never"
     return (
         f"no operator leads: its Lease {namespace}/{LEASE_NAME} was renewed last at {last}; see why its pods do not run"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from avance.core.model import PairView
+from avance.core.moments import clock_time
 from avance.core.phase_times import Estimate, Phase
 from avance.simulator.what_if import Answer, VmOutcome
 
@@ -22,7 +23,7 @@ _PHASES = {
 
 def as_text(view: PairView, answer: Answer, blockers: Sequence[str], seen_at: float) -> str:
     """The order of events, what becomes of each VM, what the times rest on, and what would block it."""
-    seen = datetime.fromtimestamp(seen_at, UTC).strftime("%H:%M:%S UTC")
+    seen = clock_time(seen_at)
     lines = [f"What if {answer.question.sentence} now? Pair {view.name} as seen at {seen}.", ""]
     lines += [f"  {_clock(entry.at)}  {entry.who:<9} {entry.what}" for entry in answer.timeline]
     lines += ["", *_table([("VM", "now", "then", "down", ""), *map(_vm_row, answer.vms)])]
