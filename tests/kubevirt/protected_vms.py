@@ -45,7 +45,16 @@ EXAMPLES: dict[str, Object] = {
                 "capacity": "20Gi",
                 "bootOrder": 1,
             },
-            {"name": "web", "http": {"url": "https://images.example/disk.qcow2"}, "capacity": "10Gi"},
+            {
+                "name": "web",
+                "http": {
+                    "url": "https://images.example/disk.qcow2",
+                    "secretName": "login",
+                    "caConfigMapName": "private-ca",
+                },
+                "capacity": "10Gi",
+            },
+            {"name": "copy", "clone": {"name": "old-data"}},
             {"name": "image", "registryImage": {"url": "docker://registry.example/disk:1"}, "capacity": "10Gi"},
             {"name": "data", "blank": {}, "capacity": "100Gi", "storageClassName": "fast", "bus": "scsi"},
             {"name": "old", "claim": {"name": "old-data"}, "bus": "sata"},

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from avance.kubevirt.disks import striped_classes
 from avance.kubevirt.virtual_machine import virtual_machine
 from tests.kubevirt.protected_vms import EXAMPLES, HOSTNAMES, manifest, protected_vm
 
@@ -81,16 +82,20 @@ def test_every_source_of_a_disk_becomes_its_volume() -> None:
         "root": {"dataVolume": {"name": "web-root"}},
         "web": {"dataVolume": {"name": "web-web"}},
         "image": {"dataVolume": {"name": "web-image"}},
+        "copy": {"dataVolume": {"name": "web-copy"}},
         "data": {"dataVolume": {"name": "web-data"}},
         "old": {"persistentVolumeClaim": {"claimName": "old-data"}},
         "tools": {"containerDisk": {"image": "registry.example/tools:1"}},
     }
     made = {each["metadata"]["name"]: each["spec"] for each in manifest(**spec)["spec"]["dataVolumeTemplates"]}
-    assert {name: each["source"] for name, each in made.items()} == {
-        "web-root": {"pvc": {"name": "fedora", "namespace": "golden"}},
-        "web-web": {"http": {"url": "https://images.example/disk.qcow2"}},
+    assert made["web-root"]["sourceRef"] == {"kind": "DataSource", "name": "fedora", "namespace": "golden"}
+    assert {name: each["source"] for name, each in made.items() if name != "web-root"} == {
+        "web-web": {
+            "http": {"url": "https://images.example/disk.qcow2", "secretRef": "login", "certConfigMap": "private-ca"}
+        },
         "web-image": {"registry": {"url": "docker://registry.example/disk:1"}},
         "web-data": {"blank": {}},
+        "web-copy": {"pvc": {"name": "old-data", "namespace": "shop"}},
     }
     assert made["web-data"]["storage"] == {
         "accessModes": ["ReadWriteMany"],
@@ -99,6 +104,28 @@ def test_every_source_of_a_disk_becomes_its_volume() -> None:
         "storageClassName": "fast",
     }
     assert "storageClassName" not in made["web-root"]["storage"]
+    assert made["web-copy"]["storage"] == {"accessModes": ["ReadWriteMany"], "volumeMode": "Block"}
+
+
+def test_a_golden_image_without_a_namespace_is_one_of_the_vm() -> None:
+    vm = manifest(disks=[{"name": "root", "goldenImage": {"name": "fedora"}}])
+    [made] = vm["spec"]["dataVolumeTemplates"]
+    assert made["spec"]["sourceRef"]["namespace"] == "shop"
+
+
+def test_spindles_become_the_storage_class_that_the_pair_offers() -> None:
+    pvm = protected_vm(disks=[{"name": "data", "blank": {}, "capacity": "1Gi", "spindles": 4}])
+    striped = striped_classes(pvm, {1: "plain", 4: "striped-4"}, None)
+    vm = virtual_machine(pvm, "uid", HOSTNAMES, "node-a", striped)
+    assert vm["spec"]["dataVolumeTemplates"][0]["spec"]["storage"]["storageClassName"] == "striped-4"
+    assert striped_classes(pvm, {1: "plain"}, None) == {}
+
+
+def test_a_disk_keeps_its_class_when_the_table_of_the_pair_changes() -> None:
+    pvm = protected_vm(disks=[{"name": "data", "blank": {}, "capacity": "1Gi", "spindles": 4}])
+    made = virtual_machine(pvm, "uid", HOSTNAMES, "node-a", {"data": "striped-4"})
+    assert striped_classes(pvm, {4: "other"}, made) == {"data": "striped-4"}
+    assert striped_classes(pvm, {}, made) == {"data": "striped-4"}
 
 
 def test_a_vm_whose_disks_exist_makes_no_data_volume() -> None:

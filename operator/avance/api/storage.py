@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from avance.api.base import ApiModel, Rule
+from avance.api.base import ApiModel, ListOf, MapBy, Rule
 from avance.api.meta import ObjectName
 
 
@@ -31,6 +31,15 @@ class Longhorn(ApiModel):
     """Where its Replica and Engine objects are."""
 
 
+class StripedClass(ApiModel):
+    """The StorageClass whose volumes are striped over so many physical disks."""
+
+    spindles: Annotated[int, Field(ge=1, le=64)]
+    """Over how many disks its volumes are striped; 1 is a class without stripes."""
+    storage_class_name: ObjectName
+    """Name of the StorageClass."""
+
+
 class Storage(ApiModel):
     """Whether each node has a copy of its own of every VM's disks, and who tells how good it is."""
 
@@ -41,6 +50,8 @@ is asked for its state. Conditions: each node has a copy, and its ReplicaStorage
     """Where LINSTOR is; needed with provider Linstor."""
     longhorn: Longhorn = Longhorn()
     """Where Longhorn is."""
+    classes: Annotated[ListOf[StripedClass], Field(max_length=16), MapBy("spindles")] = ()
+    """Which StorageClass a disk with `spindles` gets. A disk that exists keeps its class."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     """How long one request to the storage may take."""
     only_copy_patience_seconds: Annotated[int, Field(ge=30, le=86400)] = 300

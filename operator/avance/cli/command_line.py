@@ -25,12 +25,13 @@ from avance.cli import (
     status,
     support_bundle,
     switchover,
+    vm,
     what_if,
 )
 from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
-    *(install_check, init, status, explain, log, report, what_if),
+    *(install_check, init, vm, status, explain, log, report, what_if),
     *(switchover, pause, reset_mtbf, attest_off, accept_replacement, support_bundle),
     *(operator, simulate, completion),
 )

@@ -87,6 +87,10 @@ def _commands(parser: ArgumentParser) -> dict[str, ArgumentParser]:
 def _completions(command: ArgumentParser) -> Iterator[Completion]:
     for action in command._actions:
         values = tuple(str(choice) for choice in action.choices or ())
+        if isinstance(action, argparse._SubParsersAction):
+            # The options of a group's verbs, each once: which verb was typed the scripts do not look at.
+            verbs = [found for verb in action.choices.values() for found in _completions(verb)]
+            yield from {option: (option, values, about) for option, values, about in verbs}.values()
         for option in action.option_strings or [""]:
             if option or values:
                 yield option, values, (action.help or "").replace("'", "’")

@@ -15,6 +15,7 @@ Four choices decide how safe and how quick a failover is:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from avance.api.protected_vm import Network, ProtectedVM
@@ -30,8 +31,17 @@ HOSTNAME_LABEL = "kubernetes.io/hostname"
 _SHUTDOWN_SECONDS = {"Linux": 60, "Windows": 300}
 
 
-def virtual_machine(pvm: ProtectedVM, owner_uid: str, hostnames: Mapping[str, str], prefer: str) -> Object:
-    """The VirtualMachine that runs `pvm` on one of these nodes (name to hostname label), preferring that named last."""
+def virtual_machine(
+    pvm: ProtectedVM,
+    owner_uid: str,
+    hostnames: Mapping[str, str],
+    prefer: str,
+    striped: Mapping[str, str] = MappingProxyType({}),
+) -> Object:
+    """The VirtualMachine that runs `pvm` on one of these nodes (name to hostname label), preferring that named last.
+
+    `striped`: the StorageClass of each new disk with spindles.
+    """
     spec = pvm.spec
     template: Object = {
         "metadata": {"labels": {PAIR_LABEL: spec.pair_ref.name, "avance.dev/vm": pvm.metadata.name}},
@@ -58,7 +68,7 @@ def virtual_machine(pvm: ProtectedVM, owner_uid: str, hostnames: Mapping[str, st
             "runStrategy": "Manual",
             "template": merged(template, spec.template),
             **_sized_by_reference(pvm),
-            **data_volume_templates(pvm),
+            **data_volume_templates(pvm, striped),
         },
     }
 
