@@ -2,9 +2,11 @@
 
 import argparse
 import io
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,64 @@ def test_a_cluster_that_is_not_there_is_told_in_words(capsys: pytest.CaptureFixt
             f"avance {command[0]}: there is no kubeconfig /nowhere: name another one with --kubeconfig or $KUBECONFIG\n"
         )
         assert said.out == ""
+
+
+def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of all commands, those of commands below a command too."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in below:
+        for each in action.choices.values():
+            yield from leaves(each)
+    if not below:
+        yield parser
+
+
+ASKS_A_CLUSTER = {
+    each.prog.removeprefix(f"{parser().prog} "): each
+    for each in leaves(parser())
+    if any("--kubeconfig" in action.option_strings for action in each._actions)
+}
+WORTH = {"--for": "1h", "--crash": "node-a", "--user-data": __file__}
+"""What options that are needed are given, if a word will not do."""
+
+
+def least_of(command: argparse.ArgumentParser) -> list[str]:
+    """The fewest words that a command takes."""
+    words: list[str] = []
+    chosen = [group._group_actions[0] for group in command._mutually_exclusive_groups if group.required]
+    for action in command._actions:
+        if action.option_strings and (action.required or action in chosen):
+            words += [action.option_strings[-1], WORTH.get(action.option_strings[-1], "node-a")]
+        elif not action.option_strings and action.nargs not in ("*", "?"):
+            word = str(next(iter(action.choices or ["node-a"])))
+            words += [word, f"{word}-2"][: action.nargs if isinstance(action.nargs, int) else 1]
+    known = {option for action in command._actions for option in action.option_strings}
+    return [*words, *(option for option in ("--yes", "--apply") if option in known)]
+
+
+@pytest.mark.parametrize("name", ASKS_A_CLUSTER)
+def test_a_command_asks_the_cluster_of_the_context_that_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two clusters that both do not answer: which one was asked is in the answer."""
+    contexts = {"here": 1, "there": 2}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": each, "context": {"cluster": each, "user": "ann"}} for each in contexts],
+        "clusters": [
+            {"name": each, "cluster": {"server": f"http://127.0.0.1:{port}"}} for each, port in contexts.items()
+        ],
+        "users": [{"name": "ann", "user": {}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    asked = [*name.split(), *least_of(ASKS_A_CLUSTER[name]), "--kubeconfig", str(tmp_path / "config")]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("node-a\n" * 2))
+    main([*asked, "--context", "there"])
+    assert "127.0.0.1:2" in capsys.readouterr().err
+    assert main([*asked, "--context", "nowhere"]) == UNREACHABLE
+    assert "nowhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ async def _apply(chosen: Namespace, pair: Object) -> None:
     from avance.kube.resources import AVANCE_PAIRS, NODES
     from avance.operator.glimpse import connected
 
-    async with connected(chosen.kubeconfig) as kube:
+    async with connected(chosen.kubeconfig, chosen.context) as kube:
         there = {node["metadata"]["name"]: node for node in (await kube.list(NODES)).items}
         for node in chosen.nodes:
             if node not in there:

@@ -39,7 +39,7 @@ def _run(chosen: Namespace) -> int:
 
     if len(chosen.nodes) not in (0, 2) or len(set(chosen.nodes)) != len(chosen.nodes):
         raise Failure("name two nodes, or none where there is a pair: avance install-check NODE-A NODE-B", USAGE)
-    site = answered(inspect(chosen.kubeconfig, chosen.pair, chosen.namespace, tuple(chosen.nodes)))
+    site = answered(inspect(chosen.kubeconfig, chosen.pair, chosen.namespace, tuple(chosen.nodes), chosen.context))
     found = list(checks(site, time.time()))
     sys.stdout.write(as_json(found) if chosen.output == "json" else as_text(found, paint()))
     return NO if any(check.level is Level.FAILED for check in found) else OK

@@ -21,7 +21,7 @@ def look(chosen: Namespace, about: str = "") -> Glimpse:
     """The pair that is meant, as `--pair`, or a node or VM of it, names it. Raises Failure."""
     from avance.operator.glimpse import glimpse  # what a mere --help need not load
 
-    return answered(glimpse(chosen.kubeconfig, chosen.pair, chosen.namespace, about))
+    return answered(glimpse(chosen.kubeconfig, chosen.pair, chosen.namespace, about, context=chosen.context))
 
 
 def answered(asking: Coroutine[Any, Any, T]) -> T:

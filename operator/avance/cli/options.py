@@ -16,6 +16,7 @@ _DURATION = re.compile(r"(\d+)([smhd])")
 def cluster(parser: ArgumentParser) -> None:
     """How to reach the cluster."""
     parser.add_argument("--kubeconfig", help="how to reach the cluster (default: $KUBECONFIG, the pod, ~/.kube/config)")
+    parser.add_argument("--context", help="which context of the kubeconfig (default: its current one)")
     parser.add_argument("--namespace", default="avance-system", help="where the operator runs (default: avance-system)")
 
 

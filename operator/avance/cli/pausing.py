@@ -54,7 +54,7 @@ def _meant(seen: Glimpse, vm: str) -> Paused:
 
 
 async def _write(chosen: Namespace, seen: Glimpse, what: Paused, pause: Object | None) -> int:
-    async with connected(chosen.kubeconfig) as kube:
+    async with connected(chosen.kubeconfig, chosen.context) as kube:
         patch = {"spec": {"pause": pause}}
         made = await written(kube.patch_merge(what.resource, what.name, patch, what.namespace))
         if chosen.wait:

@@ -35,7 +35,7 @@ def ask(chosen: Namespace, type_: ActionType, message: str) -> int:
 
 
 async def _ask(chosen: Namespace, seen: Glimpse, type_: ActionType, message: str) -> int:
-    async with connected(chosen.kubeconfig) as kube:
+    async with connected(chosen.kubeconfig, chosen.context) as kube:
         user = await kube.whoami()
         wanted = ActionView("", type_, chosen.node, "", REQUESTED, message, seen.seen_at, requested_by=user)
         hindrance = why_not_take_up(wanted, seen.view)

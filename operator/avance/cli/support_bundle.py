@@ -36,7 +36,7 @@ def _run(chosen: Namespace) -> int:
     file = Path(chosen.file or time.strftime("avance-support-%Y%m%d-%H%M%S.tar.gz", time.gmtime()))
     if not file.parent.is_dir():
         raise Failure(f"there is no directory {file.parent} to write {file.name} to", USAGE)
-    names = answered(bundle(chosen.kubeconfig, chosen.namespace, file))
+    names = answered(bundle(chosen.kubeconfig, chosen.namespace, file, chosen.context))
     if chosen.output == "json":
         sys.stdout.write(json.dumps({"file": str(file), "contents": names}) + "\n")
         return OK

@@ -38,7 +38,7 @@ async def _create(chosen: Namespace) -> int:
     text = user_data(chosen.cloud_init, chosen.ssh_key)
     if chosen.dry_run and chosen.pair:
         return show(chosen, protected_vm(chosen, chosen.pair, text))
-    async with connected(chosen.kubeconfig) as kube:
+    async with connected(chosen.kubeconfig, chosen.context) as kube:
         objects = protected_vm(chosen, await pair_of(kube, chosen.pair), text)
         if chosen.dry_run:
             return show(chosen, objects)

@@ -47,13 +47,19 @@ class Kube:
         self._timeout = timeout
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None, timeout: float = 10.0) -> Kube:
-        """Connect by `kubeconfig`, else by $KUBECONFIG, else as the pod's service account, else by ~/.kube/config."""
+    async def connect(cls, kubeconfig: str | None = None, timeout: float = 10.0, *, context: str | None = None) -> Kube:
+        """Connect by `kubeconfig`, else by $KUBECONFIG, else as the pod's service account, else by ~/.kube/config.
+
+        A `context` is one of a kubeconfig, so it rules the service account out; None: the kubeconfig's current one.
+        """
         configuration = Configuration()
         file = kubeconfig or os.environ.get("KUBECONFIG")
-        if file or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        if file or context or "KUBERNETES_SERVICE_HOST" not in os.environ:
             await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=file or _DEFAULT_KUBECONFIG, client_configuration=configuration, persist_config=False
+                config_file=file or _DEFAULT_KUBECONFIG,
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
             )
         else:
             kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

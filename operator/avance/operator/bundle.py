@@ -54,9 +54,9 @@ SECRETIVE = frozenset(
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-async def bundle(kubeconfig: str | None, namespace: str, file: Path) -> list[str]:
+async def bundle(kubeconfig: str | None, namespace: str, file: Path, context: str | None = None) -> list[str]:
     """Write the archive; returns what is in it. What may not be read is told in it, and does not end it."""
-    async with connected(kubeconfig) as kube:
+    async with connected(kubeconfig, context) as kube:
         names = []
         with tarfile.open(file, "w:gz") as archive:
             async for name, text in _contents(kube, namespace):

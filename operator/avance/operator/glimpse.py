@@ -60,23 +60,28 @@ class Glimpse:
     """Why no operator would do anything at all, in words; empty if one leads."""
 
 
-async def glimpse(kubeconfig: str | None, pair: str, namespace: str, about: str = "") -> Glimpse:
+async def glimpse(
+    kubeconfig: str | None, pair: str, namespace: str, about: str = "", *, context: str | None = None
+) -> Glimpse:
     """Look at a pair: that of this name, else that of the node or VM that it is about, else the only one.
 
     Raises NoSuchPair and Unreachable.
     """
-    async with connected(kubeconfig) as kube:
+    async with connected(kubeconfig, context) as kube:
         return await _look(kube, pair, namespace, about)
 
 
 @asynccontextmanager
-async def connected(kubeconfig: str | None) -> AsyncIterator[Kube]:
-    """A client for a person's command. Raises Unreachable for whatever the cluster does not answer."""
+async def connected(kubeconfig: str | None, context: str | None = None) -> AsyncIterator[Kube]:
+    """A client for a person's command, by this kubeconfig and its context of this name.
+
+    Raises Unreachable for whatever the cluster does not answer.
+    """
     file = kubeconfig or os.environ.get("KUBECONFIG")
     if file and not Path(file).is_file():
         raise Unreachable(f"there is no kubeconfig {file}: name another one with --kubeconfig or $KUBECONFIG")
     try:
-        kube = await Kube.connect(kubeconfig)
+        kube = await Kube.connect(kubeconfig, context=context)
     except Exception as error:
         raise Unreachable(f"no cluster to ask: {error}; name a kubeconfig with --kubeconfig or $KUBECONFIG") from error
     try:

@@ -43,9 +43,11 @@ AS_IF = "avance.dev/install-check"
 """A label that exists in this process only: it makes two nodes look like a pair before they are one."""
 
 
-async def inspect(kubeconfig: str | None, pair: str, namespace: str, nodes: tuple[str, ...]) -> Site:
+async def inspect(
+    kubeconfig: str | None, pair: str, namespace: str, nodes: tuple[str, ...], context: str | None = None
+) -> Site:
     """Look at a pair, or at two nodes that may become one. Raises NoSuchPair and Unreachable."""
-    async with connected(kubeconfig) as kube:
+    async with connected(kubeconfig, context) as kube:
         clock = Clock()
         store = Store(clock)
         await resync(kube, store, lambda name: None)
