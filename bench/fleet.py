@@ -12,6 +12,8 @@ from avance.kubevirt.virtual_machine import virtual_machine
 Object = dict[str, Any]
 
 NAMESPACE = "fleet"
+KUBEVIRT = "kubevirt"
+"""Namespace of KubeVirt itself."""
 PAIR_LABEL = "avance.dev/pair"
 VMS_PER_PAIR = 8
 _HEALTHY = ("PowerSupplyProblem", "FanProblem", "DiskProblem", "RaidProblem", "MemoryProblem", "PublicNetworkProblem")
@@ -28,6 +30,24 @@ def node_names(number: int) -> tuple[str, str]:
 
 def vm_names(number: int) -> list[str]:
     return [f"vm-{number:04}-{index}" for index in range(VMS_PER_PAIR)]
+
+
+def kubevirt() -> Object:
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "KubeVirt",
+        "metadata": {"name": "kubevirt", "namespace": KUBEVIRT},
+        "spec": {},
+    }
+
+
+def answer_for_virt_api() -> Object:
+    """A kind in the group of KubeVirt's verbs, so that the API server answers for it as it would with a virt-api."""
+    names = {"kind": "Answer", "plural": "answers", "singular": "answer"}
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": "subresources.kubevirt.io", "scope": "Cluster", "names": names, "versions": [version]}
+    return {"metadata": {"name": "answers.subresources.kubevirt.io"}, "spec": spec}
 
 
 def pair(number: int) -> Object:

@@ -36,6 +36,7 @@ REACTION_BUDGET_S = 1.0
 PARALLEL = 50
 VMS = f"/apis/kubevirt.io/v1/namespaces/{fleet.NAMESPACE}"
 PROTECTED_VMS = f"/apis/avance.dev/v1alpha1/namespaces/{fleet.NAMESPACE}/protectedvms"
+KUBEVIRTS = f"/apis/kubevirt.io/v1/namespaces/{fleet.KUBEVIRT}/kubevirts"
 PAIRS = "/apis/avance.dev/v1alpha1/avancepairs"
 
 
@@ -195,12 +196,13 @@ async def _get(url: str) -> tuple[int, str]:
 
 
 async def _install(plane: ControlPlane, directory: Path) -> None:
-    for crd in definitions():
+    for crd in (*definitions(), fleet.answer_for_virt_api()):
         body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", **crd}
         await plane.api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
     await install_chart(plane.binaries.helm, plane.kubeconfig, directory)
     await until_served(plane.api)
-    await plane.api.post("/api/v1/namespaces", {"metadata": {"name": fleet.NAMESPACE}})
+    for namespace in (fleet.NAMESPACE, fleet.KUBEVIRT):
+        await plane.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
 
     async def served() -> bool:
         try:
@@ -211,6 +213,7 @@ async def _install(plane: ControlPlane, directory: Path) -> None:
         return True
 
     await wait_until(served, 30, "KubeVirt's kinds and the fleet's namespace")
+    await plane.api.post(KUBEVIRTS, fleet.kubevirt())
 
 
 async def _start_kubelets(plane: ControlPlane, directory: Path, pairs: int) -> ServerProcess:

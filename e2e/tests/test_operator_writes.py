@@ -128,7 +128,9 @@ class Writer:
     async def catch_up(self) -> None:
         """What its watches would have told it by now."""
         listing = await self.kube.list(AVANCE_ACTIONS)
-        self.store.replace_all(AVANCE_ACTIONS, listing.items, listing.resource_version)
+        self.store.drop_ghosts(
+            AVANCE_ACTIONS, self.store.put_all(AVANCE_ACTIONS, listing.items), listing.resource_version
+        )
 
     def action(self, name: str) -> ActionView:
         [found] = [action for action in ActionLog(self.store).of_pair(PAIR) if action.name == name]

@@ -65,6 +65,26 @@ def test_a_free_lease_is_taken_at_once() -> None:
     in_world(story)
 
 
+def test_a_lease_is_free_when_nobody_holds_it_and_not_when_nobody_tells() -> None:
+    async def story(world: World) -> None:
+        a = Candidate(world, "a")
+        assert await a.lease.is_free()
+        await leading(a)
+        b = Candidate(world, "b")
+        assert not await b.lease.is_free()
+        b.network.down = True
+        assert not await b.lease.is_free()
+
+    in_world(story)
+
+
+def test_a_lease_that_nobody_has_made_yet_is_free() -> None:
+    async def story(world: World) -> None:
+        assert await LeaderLease(Network(world.store), "avance-system", "avance-operator", "a").is_free()
+
+    in_world(story, lease=False)
+
+
 def test_every_candidate_knows_how_long_ago_the_lease_was_renewed() -> None:
     async def story(world: World) -> None:
         a = Candidate(world, "a")

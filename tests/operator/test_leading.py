@@ -9,6 +9,7 @@ from avance.kube.client import Kube
 from avance.operator import leading, patience
 from avance.operator.leading import Leading
 from avance.operator.metrics import Metrics
+from avance.operator.resync import resync
 from tests.kubevirt.recorder import recording
 from tests.operator.objects import World
 from tests.operator.test_pair_loop import Leadership, sent, until
@@ -27,7 +28,11 @@ class Lease(Leadership):
 def term(kube: Kube) -> Leading:
     world = World()
     lease: Any = Lease()
-    return Leading(kube, world.store, world.clock, Metrics(), lease, "avance-system", "test")
+
+    async def fill() -> None:
+        await patience.patiently(lambda: resync(kube, world.store, lambda _: None))
+
+    return Leading(kube, world.store, world.clock, Metrics(), lease, "avance-system", "test", fill)
 
 
 async def test_a_leader_asks_again_when_the_api_server_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

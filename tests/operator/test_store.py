@@ -1,5 +1,6 @@
 """What the watches have seen, and when each sign was first seen."""
 
+import json
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from avance.kube.resources import (
     Resource,
 )
 from avance.operator.parsing import Parsed
-from avance.operator.store import REMEMBERED_DELETIONS
+from avance.operator.store import REMEMBERED_DELETIONS, Store
 from avance.operator.watching import pairs_of
 from tests.operator.objects import (
     PAIR,
@@ -48,6 +49,11 @@ def at(version: int, obj: Object, uid: str = "") -> Object:
     return {**obj, "metadata": {**obj["metadata"], **identity, "resourceVersion": str(version)}}
 
 
+def relist(store: Store, resource: Resource, live: list[Object], as_of: str) -> list[Object]:
+    """Take in a whole listing; the ghosts that it shows."""
+    return store.drop_ghosts(resource, store.put_all(resource, live), as_of)
+
+
 def test_only_a_newer_version_of_an_object_is_taken_in(world: World) -> None:
     store = world.store
     assert store.put(NODES, at(10, node(boot="new")))
@@ -66,7 +72,7 @@ def test_versions_are_numbers_not_text(world: World) -> None:
 def test_a_listing_older_than_the_watch_brings_no_predecessor_back(world: World) -> None:
     """Deleted and made anew while the listing was on its way: the watch has told of both already."""
     world.store.put(VMIS, at(20, instance(uid="new")))
-    world.store.replace_all(VMIS, [at(10, instance(uid="old"))], "10")
+    relist(world.store, VMIS, [at(10, instance(uid="old"))], "10")
     known = world.store.get(VMIS, "web", "shop")
     assert known is not None
     assert known["metadata"]["uid"] == "new"
@@ -102,21 +108,32 @@ def test_a_deletion_that_comes_late_does_not_take_the_successor(world: World) ->
 def test_ghosts_go_with_a_fresh_listing(world: World) -> None:
     world.store.put(PODS, at(10, launcher(suffix="gone")))
     world.store.put(PODS, at(11, launcher(suffix="stays")))
-    ghosts = world.store.replace_all(PODS, [at(30, launcher(suffix="stays"))], "30")
+    ghosts = relist(world.store, PODS, [at(30, launcher(suffix="stays"))], "30")
     assert [ghost["metadata"]["name"] for ghost in ghosts] == ["virt-launcher-web-gone"]
     assert [pod["metadata"]["name"] for pod in world.store.members(PODS, "shop/web")] == ["virt-launcher-web-stays"]
 
 
 def test_the_last_object_of_a_kind_can_be_a_ghost_too(world: World) -> None:
     world.store.put(PODS, at(10, launcher()))
-    assert len(world.store.replace_all(PODS, [], "30")) == 1
+    assert len(relist(world.store, PODS, [], "30")) == 1
     assert list(world.store.all(PODS)) == []
 
 
 def test_what_is_newer_than_the_listing_is_no_ghost(world: World) -> None:
     world.store.put(PODS, at(40, launcher(suffix="just-made")))
-    assert world.store.replace_all(PODS, [at(30, launcher(suffix="stays"))], "30") == []
+    assert relist(world.store, PODS, [at(30, launcher(suffix="stays"))], "30") == []
     assert len(list(world.store.members(PODS, "shop/web"))) == 2
+
+
+def test_what_all_objects_say_is_in_memory_once_and_managed_fields_never(world: World) -> None:
+    for name in ("node-a", "node-b"):
+        managed = {"managedFields": [{"manager": "kubelet", "fieldsV1": {"f:status": {}}}]}
+        told = json.loads(json.dumps(at(10, node(name))))
+        world.store.put(NODES, {**told, "metadata": told["metadata"] | managed})
+    one, other = world.store.all(NODES)
+    assert "managedFields" not in one["metadata"]
+    assert one["status"]["conditions"][0]["type"] is other["status"]["conditions"][0]["type"]
+    assert {id(key) for key in one["status"]} == {id(key) for key in other["status"]}
 
 
 def test_a_member_leaves_its_group_with_its_label(world: World) -> None:

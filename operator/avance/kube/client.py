@@ -30,12 +30,23 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 
+PAGE_SIZE = 500
+"""What kubectl asks for at once."""
+
 
 class Listing(NamedTuple):
     """A collection as of one moment; `resource_version` is where a watch may go on."""
 
     items: list[Object]
     resource_version: str
+
+
+class Page(NamedTuple):
+    """A part of a listing; all parts are as of the same moment."""
+
+    items: list[Object]
+    resource_version: str
+    first: bool
 
 
 class Kube:
@@ -84,32 +95,47 @@ class Kube:
         *,
         label_selector: str = "",
         field_selector: str = "",
-        page_size: int = 500,
+        page_size: int = PAGE_SIZE,
     ) -> Listing:
-        """All objects that match, read page by page; of all namespaces when `namespace` is empty.
+        """All objects that match; of all namespaces when `namespace` is empty."""
+        items: list[Object] = []
+        async for page in self.pages(
+            resource, namespace, label_selector=label_selector, field_selector=field_selector, page_size=page_size
+        ):
+            items = page.items if page.first else [*items, *page.items]
+            version = page.resource_version
+        return Listing(items, version)
 
-        The items carry `apiVersion` and `kind`, which the API leaves out of lists.
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[Page]:
+        """The same, page by page, so that a large collection is never in memory as a whole.
+
+        The items carry `apiVersion` and `kind`, which the API leaves out of lists. A page that is `first` again makes
+        those before it void: the snapshot that they came from was compacted away, and the listing starts over.
         """
         query: dict[str, str | int] = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        query["limit"] = page_size
-        items: list[Object] = []
-        while True:
+        query["limit"], first = page_size, True
+        while first or query["continue"]:
             try:
                 page = await self._request("GET", resource.path(namespace), query=query)
             except ApiError as error:
-                # 410: the snapshot that the pages come from was compacted away. Start over, in one piece.
-                if error.status != 410 or "continue" not in query:
+                # 410: start over, in one piece.
+                if error.status != 410 or first:
                     raise
-                items, query = [], {**query, "continue": "", "limit": ""}
+                query, first = {**query, "continue": "", "limit": ""}, True
                 continue
-            items += page["items"]
-            query["continue"] = page["metadata"].get("continue") or ""
-            if not query["continue"]:
-                break
-        for item in items:
-            item.setdefault("apiVersion", resource.api_version)
-            item.setdefault("kind", resource.kind)
-        return Listing(items, page["metadata"]["resourceVersion"])
+            for item in page["items"]:
+                item.setdefault("apiVersion", resource.api_version)
+                item.setdefault("kind", resource.kind)
+            yield Page(page["items"], page["metadata"]["resourceVersion"], first)
+            query["continue"], first = page["metadata"].get("continue") or "", False
 
     async def watch(
         self, resource: Resource, namespace: str = "", *, resource_version: str, silence: float = 60.0

@@ -106,6 +106,16 @@ class LeaderLease:
         renewed = max(self._deadline - self._duration, self._seen_since)
         return self._monotonic() - renewed if math.isfinite(renewed) else math.nan
 
+    async def is_free(self) -> bool:
+        """Whether nobody holds the Lease, as far as the API server tells; one that it does not tell of is not free."""
+        try:
+            record = await self._call(self._kube.get(LEASES, self._name, self._namespace))
+        except NotFound:
+            return True
+        except (ApiError, TimeoutError):
+            return False
+        return not _spec(record).get("holderIdentity")
+
     async def acquire(self) -> None:
         """Return once this candidate leads. Errors of the API are waited out."""
         while True:

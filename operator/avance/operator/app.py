@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import kopf
@@ -66,6 +67,7 @@ class Operator:
         self._store = Store(self._clock)
         self._metrics = Metrics()
         self._stop = asyncio.Event()
+        self._filled = asyncio.Event()
         self._watching = asyncio.Event()
         self._leading: Leading | None = None
         self._http = HttpServer(self._why_not_alive, self._why_not_ready, self._metrics.exposition)
@@ -97,18 +99,8 @@ class Operator:
 
     async def _watch(self, kube: Kube) -> None:
         """Watch by kopf, and the kubelets' Leases beside it; neither goes on without the other."""
-        handlers = registry(self._store, self._wake, self._metrics)
         watches = {
-            asyncio.create_task(
-                kopf.operator(
-                    registry=handlers,
-                    settings=settings(),
-                    clusterwide=True,
-                    standalone=True,
-                    stop_flag=self._stop,
-                    ready_flag=self._watching,
-                )
-            ),
+            asyncio.create_task(self._watch_by_kopf()),
             asyncio.create_task(follow_heartbeats(kube, self._store, self._wake, self._metrics, self._clock)),
         }
         try:
@@ -119,9 +111,31 @@ class Operator:
         for watch in done:
             watch.result()
 
+    async def _watch_by_kopf(self) -> None:
+        """Once the store is full: kopf lists everything again, object by object, at many times the cost of a plain
+        listing, and no pair shall wait for that.
+        """
+        filled, stopping = asyncio.create_task(self._filled.wait()), asyncio.create_task(self._stop.wait())
+        await asyncio.wait({filled, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (filled, stopping):
+            task.cancel()
+        if not self._stop.is_set():
+            await kopf.operator(
+                registry=registry(self._store, self._wake, self._metrics),
+                settings=settings(),
+                clusterwide=True,
+                standalone=True,
+                stop_flag=self._stop,
+                ready_flag=self._watching,
+            )
+
     async def _obey_signals(self) -> None:
-        """Take SIGTERM and SIGINT over from kopf once it has started, so that the Lease is given up without delay."""
+        """SIGTERM and SIGINT give the Lease up without delay. kopf takes them at its start; they are taken back."""
+        self._take_signals()
         await self._watching.wait()
+        self._take_signals()
+
+    def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
 
@@ -137,14 +151,29 @@ class Operator:
             return
         acquiring.result()
         term = self._leading = Leading(
-            kube, self._store, self._clock, self._metrics, lease, options.namespace, options.identity
+            kube,
+            self._store,
+            self._clock,
+            self._metrics,
+            lease,
+            options.namespace,
+            options.identity,
+            partial(self._fill, kube),
         )
         await serve_while_leading(term.run(), lease, self._stop)
 
     async def _compete(self, kube: Kube, lease: LeaderLease) -> None:
-        """Only with a full store: whoever leads has better things to do than to list a large cluster."""
-        await patiently(lambda: resync(kube, self._store, self._wake))
+        """Behind a leader only with a full store: at a takeover there are better things to do than to list a large
+        cluster. A Lease that nobody holds is taken at once, and everything is listed once instead of twice.
+        """
+        if not await lease.is_free():
+            await self._fill(kube)
         await lease.acquire()
+
+    async def _fill(self, kube: Kube) -> None:
+        """List everything."""
+        await patiently(lambda: resync(kube, self._store, self._wake))
+        self._filled.set()
 
     def _wake(self, pair: str) -> None:
         if self._leading is not None:

@@ -31,7 +31,7 @@ async def follow_heartbeats(kube: Kube, store: Store, wake: Wake, metrics: Metri
     while True:
         try:
             listing = await kube.list(LEASES, NODE_LEASES)
-            store.replace_all(LEASES, listing.items, listing.resource_version)
+            store.drop_ghosts(LEASES, store.put_all(LEASES, listing.items), listing.resource_version)
             since = listing.resource_version
             async for change, lease in kube.watch(LEASES, NODE_LEASES, resource_version=since, silence=SILENCE_SECONDS):
                 metrics.watch_events.labels(LEASES.kind).inc()

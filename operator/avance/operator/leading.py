@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from avance.core.power import PowerReading
@@ -29,7 +30,7 @@ from avance.operator.patience import patiently
 from avance.operator.policy import policy_of
 from avance.operator.postman import Postman
 from avance.operator.power import NodeKey, PowerWatch
-from avance.operator.resync import resync, resync_for_ever
+from avance.operator.resync import resync_for_ever
 from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
 from avance.operator.surroundings import SurroundingsWatch
@@ -49,7 +50,10 @@ class Leading:
         lease: LeaderLease,
         namespace: str,
         identity: str,
+        fill: Callable[[], Awaitable[None]],
     ) -> None:
+        """`fill` lists everything into the store."""
+        self._fill = fill
         self._kube = kube
         self._store = store
         self._clock = clock
@@ -90,7 +94,7 @@ class Leading:
     async def run(self) -> None:
         """Serve all pairs until cancelled. Raises LeadershipLost, and whatever error a loop did not foresee."""
         user = await patiently(self._kube.whoami)
-        await patiently(lambda: resync(self._kube, self._store, self.wake))
+        await self._fill()
         # What the store holds is there to stay: the garbage collector need not walk it again and again.
         gc.collect()
         gc.freeze()

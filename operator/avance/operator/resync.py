@@ -22,12 +22,15 @@ async def resync(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
     for resource in WATCHED:
         selector = ",".join(f"{key}={value}" for key, value in LAUNCHER_SELECTOR.items()) if resource is PODS else ""
         namespace = NODE_LEASES if resource is LEASES else ""
+        uids: set[str] = set()
         try:
-            listing = await kube.list(resource, namespace, label_selector=selector)
+            async for page in kube.pages(resource, namespace, label_selector=selector):
+                uids = store.put_all(resource, page.items) | (set() if page.first else uids)
+                as_of = page.resource_version
         except NotFound:
             log.warning("%s is not known to the API server: is KubeVirt installed?", resource.plural)
             continue
-        for ghost in store.replace_all(resource, listing.items, listing.resource_version):
+        for ghost in store.drop_ghosts(resource, uids, as_of):
             log.warning("%s %s was gone without a word", resource.kind, ghost["metadata"]["name"])
             for pair in pairs_of(store, resource, ghost):
                 wake(pair)

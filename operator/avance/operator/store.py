@@ -1,14 +1,14 @@
 """What the watches have seen: plain objects, found by pair, node and VM, and when each sign was first seen.
 
 Limits: it is a cache. It may lag behind the API server by the time of a watch event, and an object whose deletion
-fell into a gap of the watch stays until `replace_all` drops it. What must not rest on old news is read live where it
+fell into a gap of the watch stays until `drop_ghosts` finds it. What must not rest on old news is read live where it
 is done.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 from avance.core.liveness import CONTACT_SECONDS
@@ -25,6 +25,7 @@ from avance.kube.resources import (
     Resource,
 )
 from avance.operator.clock import Clock
+from avance.operator.compact import compact
 from avance.operator.guests import signs_of
 
 Object = dict[str, Any]
@@ -110,7 +111,7 @@ class Store:
             self._forget(resource, key, known)
         elif known is not None:
             self._leave_groups(resource, key, known)
-        self._objects[resource][key] = obj
+        obj = self._objects[resource][key] = compact(obj)
         for group in _groups(resource, obj):
             self._members[resource, group].add(key)
         self._note_first_seen(resource, key, obj, listed=listed)
@@ -128,22 +129,23 @@ class Store:
         """Have each object that is gone told, so that what was derived from it goes too."""
         self._when_dropped.append(forget)
 
-    def replace_all(self, resource: Resource, live: Iterable[Object], as_of: str) -> list[Object]:
-        """Take in a fresh listing and drop what it no longer has; returns the ghosts that were dropped.
-
-        `as_of`: the resourceVersion of the listing; what is newer than that is no ghost.
-        """
-        live = list(live)
-        uids = {obj["metadata"]["uid"] for obj in live}
-        ghosts = [
-            obj
-            for obj in self._objects[resource].values()
-            if obj["metadata"]["uid"] not in uids and _version(obj) <= int(as_of)
-        ]
-        for obj in ghosts:
-            self.drop(resource, obj)
+    def put_all(self, resource: Resource, live: Iterable[Object]) -> set[str]:
+        """Take in a page of a listing; returns the UIDs that it has."""
+        uids = set()
         for obj in live:
             self.put(resource, obj, listed=True)
+            uids.add(obj["metadata"]["uid"])
+        return uids
+
+    def drop_ghosts(self, resource: Resource, live: Set[str], as_of: str) -> list[Object]:
+        """Drop what a whole listing no longer has; returns what was dropped.
+
+        `live`: the UIDs of the listing. `as_of`: its resourceVersion; what is newer than that is no ghost.
+        """
+        known = self._objects[resource].values()
+        ghosts = [obj for obj in known if obj["metadata"]["uid"] not in live and _version(obj) <= int(as_of)]
+        for obj in ghosts:
+            self.drop(resource, obj)
         return ghosts
 
     def vanished_at(self, vm: str) -> float:
