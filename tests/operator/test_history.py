@@ -1,6 +1,6 @@
 """The memory of a node's faults comes back from the pair's status as it was written."""
 
-from avance.api.pair import NodeStatus
+from avance.api.node_status import NodeStatus
 from avance.core.components import ComponentKind
 from avance.core.history import ComponentHistory, Declaration, NodeHistory, Occurrence
 from avance.core.policy import MtbfPolicy

@@ -30,6 +30,8 @@ ActionType = Literal[
     "Switchover",
     "AcceptReplacement",
     "Notify",
+    "EnterMaintenance",
+    "LeaveMaintenance",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -44,6 +46,8 @@ NODE_ACTIONS: tuple[ActionType, ...] = (
     "Failback",
     "Switchover",
     "AcceptReplacement",
+    "EnterMaintenance",
+    "LeaveMaintenance",
 )
 VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart", "GiveUp")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
@@ -116,6 +120,10 @@ class ActionSpec(ApiModel):
             "it is now, and name the node in it",
         ),
         Rule(
+            "self.type != 'EnterMaintenance' || (has(self.message) && size(self.message) > 0)",
+            "others have to know why a node is out of service: say in message what is done to it",
+        ),
+        Rule(
             "!(self.type in ['AttestOff', 'AcceptReplacement']) || (has(self.requestedBy) && self.requestedBy != '')",
             "somebody has to stand for it: set requestedBy to your user name",
         ),
@@ -129,8 +137,10 @@ Rejoin (take a node back into service), CallHome (ask for a spare part), Reboot 
 on), DeclareDown (take a node out of service until its MTBF is reset), ResetMTBF (trust a node again: its faults \
 count no more; needs requestedBy and a message), AttestOff (a person says that a node is off, where nothing else \
 can prove it; needs requestedBy and a message that names the node), Failback (the VMs whose home it is go there), \
-Switchover (all VMs go there) and AcceptReplacement (another server may have the node's name; the old one is off for \
-good; needs requestedBy and a message that names the node) to a node. Notify (tell people by one of the pair's \
+Switchover (all VMs go there), AcceptReplacement (another server may have the node's name; the old one is off for \
+good; needs requestedBy and a message that names the node), EnterMaintenance (its VMs move to the other node while \
+they run, then it is a person's to work on; needs a message) and LeaveMaintenance (it is taken back into service; \
+while an EnterMaintenance is under way it calls that off) to a node. Notify (tell people by one of the pair's \
 channels; made by a person it is a test of the channel) is done to a pair. GiveUp is the operator's own record that a \
 VM kept failing and is restarted no more."""
     target: Target

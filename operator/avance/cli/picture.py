@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from avance.api.meta import Condition
-from avance.api.pair import NodeStatus, VMStatus
+from avance.api.node_status import NodeStatus
+from avance.api.pair import VMStatus
 from avance.api.protected_vm import ProtectedVM
 from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, length, one_line, table
 from avance.core.fitness import why_not_serve

@@ -5,11 +5,15 @@ from __future__ import annotations
 from avance.core.capacity import room_for_vms, total
 from avance.core.components import ComponentKind
 from avance.core.liveness import judge
+from avance.core.maintenance import why_worked_on
 from avance.core.model import NodeView, PairView, Resources, VmView
 
 
 def why_not_serve(view: PairView, node: NodeView, now: float) -> str:
     """Why a node takes no VMs at the moment, in words; empty when it does."""
+    work = why_worked_on(view, node)
+    if work:
+        return work
     verdict = judge(view, node, now)
     if verdict.doubted:
         return verdict.because

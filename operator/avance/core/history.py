@@ -72,6 +72,18 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A person works on a node: closed, without VMs, and left alone until somebody asks for a LeaveMaintenance."""
+
+    since: float
+    by: str
+    because: str
+    """A sentence for people."""
+    empty: bool = True
+    """It is known to hold no VM of the pair; while it is not, its death is one like any other."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeHistory:
     """What is remembered of one node."""
 
@@ -83,6 +95,9 @@ class NodeHistory:
     """The server that is known by this name: the first one that was seen, or that a person has accepted."""
     identified_at: float = 0.0
     """When a person accepted it; what was recorded before is about another server."""
+    maintenance: Maintenance | None = None
+    maintenance_ended_at: float = 0.0
+    """When its last maintenance ended: what was on record by then is void."""
     heard_peer_in: str = ""
     """The last boot of it in which it has heard the other node."""
 

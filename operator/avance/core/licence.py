@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from avance.core.fitness import why_replaced
 from avance.core.liveness import CONTACT_SECONDS, Life, judge, standing_evidence
+from avance.core.maintenance import known_empty, seen_on
 from avance.core.model import ActionPhase, ActionView, NodeView, PairView, VmView
 from avance.core.replication import why_ask_again, why_not_start_anywhere, why_not_start_on
 
@@ -43,6 +44,20 @@ def why_not_ended(view: PairView, vm: VmView, now: float) -> str:
     return ""
 
 
+def why_not_empty(view: PairView, node: NodeView, now: float) -> str:
+    """Why a node may still run a VM of the pair, whatever the API shows, in words; empty when none can be there."""
+    seen = seen_on(view, node.name)
+    if seen:
+        return f"{' and '.join(seen)} {'is' if len(seen) == 1 else 'are'} on {node.name}"
+    if standing_evidence(view, node.name):
+        return ""
+    verdict = judge(view, node, now)
+    if verdict.life is not Life.ALIVE:
+        return verdict.because
+    there = (vm for vm in view.vms if node.name in _last_nodes(view, vm))
+    return next((why for vm in there if (why := _may_still_run_on(view, vm, node.name, now))), "")
+
+
 def _last_nodes(view: PairView, vm: VmView) -> set[str]:
     """Where it may have run last, by its status, by its instance and by the record of what was done to it.
 
@@ -65,6 +80,8 @@ def _may_still_run_on(view: PairView, vm: VmView, node_name: str, now: float) ->
     node = view.node(node_name)
     if node is None:
         return f"{node_name}, where it ran last, is not in the cluster: nothing proves that it has ended there"
+    if known_empty(node):
+        return ""
     if node.replaced:
         return f"it may still run on the server that {node_name} was before: {why_replaced(node)}"
     if standing_evidence(view, node_name):

@@ -116,10 +116,14 @@ def _may_tell(view: PairView, node: NodeView) -> bool:
     """A server that comes back alone must not have the winner fenced: what it has never heard it cannot miss.
 
     One that avance has switched off before has to hear the other one in its present life, and to be in service, before
-    its word that the other one is gone counts.
+    its word that the other one is gone counts. The same of one that a person has worked on; while they do, its cables
+    may be in their hand.
     """
+    if node.history.maintenance is not None:
+        return False
     fenced = (action.evidence for action in view.actions if action.type not in RECORDS_ONLY)
     was_off = any(evidence is not None and evidence.node == node.name for evidence in fenced)
+    was_off = was_off or node.history.maintenance_ended_at > 0
     return not was_off or node.history.heard_peer_in == node.boot_id
 
 
@@ -147,6 +151,8 @@ def doubt_about(view: PairView, node: NodeView, now: float) -> str:
     if peer is None:
         return "there is no other node to compare it with"
     if silent(view, peer, now):
+        if peer.history.maintenance is not None:
+            return ""  # that is expected of it, and what it said last is of no account
         return f"{peer.name} is silent too: the API or the network may be what is sick, so nothing is fenced"
     if peer.hears_peer:
         return f"{peer.name} still hears it"

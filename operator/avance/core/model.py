@@ -252,6 +252,8 @@ class ActionType(StrEnum):
     SWITCHOVER = "Switchover"
     ACCEPT_REPLACEMENT = "AcceptReplacement"
     NOTIFY = "Notify"
+    ENTER_MAINTENANCE = "EnterMaintenance"
+    LEAVE_MAINTENANCE = "LeaveMaintenance"
 
 
 RECORDS_ONLY = frozenset(

@@ -2,7 +2,7 @@
 
 view ──> rules ──────> intents to record (one thing at a time for each node and VM)
      └─> workflows ──> progress of every open action
-     └─> upkeep ─────> VirtualMachines that differ from what their specs ask for
+     └─> upkeep ─────> VirtualMachines that differ from what their specs ask for, servers in maintenance that are open
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from avance.core.effects import ApplyVm
+from avance.core.effects import ApplyVm, CloseNode
 from avance.core.fence_path import FAILED_PATH_SECONDS, pause_between_looks
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
-from avance.core.model import RECORDS_ONLY, ActionView, NodeView, PairView, VmView
+from avance.core.maintenance import left_alone, worked_on
+from avance.core.model import RECORDS_ONLY, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.pairing import why_no_pair
 from avance.core.placement import choose_node
 from avance.core.progress import Progress, cancel
@@ -32,7 +33,8 @@ class Plan:
     """To be recorded as AvanceActions before anything is done for them."""
     progress: tuple[tuple[ActionView, Progress], ...] = ()
     """Every open action, what it left open settled, with the next thing to do for it."""
-    upkeep: tuple[ApplyVm, ...] = ()
+    upkeep: tuple[ApplyVm | CloseNode, ...] = ()
+    """What is put right without an action of its own: VirtualMachines, and a server in maintenance that was opened."""
     would: tuple[str, ...] = ()
     """What would be done if the pair were not paused or in mode Observe, as sentences."""
     power_checks: Mapping[str, float] = field(default_factory=dict)
@@ -71,6 +73,8 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
             if isinstance(answer, LookAgain):
                 later.append(answer.at)
                 continue
+            if left_alone(view, answer.type, answer.target):
+                continue
             restraint = why_not_begin(view, answer.type, now)
             if restraint is not None:
                 later += [restraint.until] if restraint.until is not None else []
@@ -90,7 +94,11 @@ def _next_step(action: ActionView, view: PairView, now: float) -> Progress:
     return held(action, WORKFLOWS[action.type](action, view, now), view, now)
 
 
-def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm]:
+def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm | CloseNode]:
+    for node in view.nodes:
+        # Uncordoned by somebody, or registered anew without our marks.
+        if worked_on(node) and not (node.closed and node.cordoned) and standstill(view, node.name, now) is None:
+            yield CloseNode(node.name)
     if any(why_no_pair(view)):
         return
     for vm in view.vms:
@@ -125,5 +133,7 @@ def _power_matters(view: PairView, node_name: str, now: float) -> bool:
     node = view.node(node_name)
     action = view.open_action(node_name)
     peer = view.peer(node_name)
-    unheard = peer is not None and peer.peer_unreachable_since is not None
+    if worked_on(node) and (action is None or action.type is ActionType.LEAVE_MAINTENANCE):
+        return False  # it may be off for days, and nothing is decided by that
+    unheard = peer is not None and peer.peer_unreachable_since is not None and not worked_on(peer)
     return action is not None or unheard or (node is not None and judge(view, node, now).life is not Life.ALIVE)

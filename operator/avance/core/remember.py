@@ -11,8 +11,10 @@ from dataclasses import replace
 
 from avance.core.components import ComponentKind
 from avance.core.faults import DECLARED_FAILED, FLAPS, Fault
-from avance.core.history import ComponentHistory, Declaration, NodeHistory, Occurrence
+from avance.core.history import ComponentHistory, Declaration, Maintenance, NodeHistory, Occurrence
 from avance.core.intents import RESYNC, SERVER_CRASH, failed_reason, occurrence_incident
+from avance.core.licence import why_not_empty
+from avance.core.maintenance import OPEN, is_the_work, seen_on
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView
 from avance.core.mtbf import below_threshold, forgiven_at, quiet_at
 from avance.core.policy import HealthPolicy
@@ -39,10 +41,10 @@ def remember(view: PairView, now: float) -> PairView:
 
 def _history(view: PairView, node: NodeView, now: float) -> NodeHistory:
     node = replace(node, history=_of_this_server(view, node))
-    history = _after_reset(view, node)
+    history = _maintain(view, node, _after_reset(view, node, now), now)
     known = {(each.kind, each.component): each for each in history.components}
     for fault in node.faults:
-        if _is_its_own(view, fault):
+        if _is_its_own(view, fault) and not is_the_work(view, fault):
             _record(
                 view, known, fault.kind, fault.component, Occurrence(fault.condition, fault.since, fault.observed_at)
             )
@@ -140,25 +142,60 @@ def _of_this_server(view: PairView, node: NodeView) -> NodeHistory:
     at = (accepted.finished_at or 0.0) if accepted else 0.0
     if not node.replaced or at <= node.history.identified_at:
         return node.history
-    return NodeHistory(system_uuid=node.system_uuid, identified_at=at, lifted_at=at)
+    return NodeHistory(
+        system_uuid=node.system_uuid,
+        identified_at=at,
+        lifted_at=at,
+        maintenance=node.history.maintenance,  # a server may be replaced in the middle of one
+        maintenance_ended_at=node.history.maintenance_ended_at,
+    )
 
 
-def _heard_peer_in(view: PairView, node: NodeView) -> str:
+def _heard_peer_in(view: PairView, node: NodeView, now: float) -> str:
     """The boot in which it last heard the other node, once it was trusted: an earlier life's report may still stand."""
     action = view.open_action(node.name)
     coming_back = action is not None and action.current != RESYNC  # it serves again by then
+    if node.history.maintenance is not None:
+        steady = now - node.heard_since >= view.policy.recovery.stabilisation_seconds
+        coming_back = coming_back or not steady
     return node.boot_id if node.hears_peer and not coming_back else node.history.heard_peer_in
 
 
-def _after_reset(view: PairView, node: NodeView) -> NodeHistory:
+def _after_reset(view: PairView, node: NodeView, now: float) -> NodeHistory:
     """A ResetMTBF ends every declaration, and counting begins anew."""
-    history = replace(node.history, heard_peer_in=_heard_peer_in(view, node))
+    history = replace(node.history, heard_peer_in=_heard_peer_in(view, node, now))
     moment = _last_done(view, node, ActionType.RESET_MTBF)
     if moment is None or moment.finished_at is None or moment.finished_at <= history.lifted_at:
         return history
     at = moment.finished_at
     anew = tuple(replace(each, counted_from=at, failed_since=None) for each in history.components)
     return replace(history, components=anew, declared_down=None, lifted_at=at)
+
+
+def _maintain(view: PairView, node: NodeView, history: NodeHistory, now: float) -> NodeHistory:
+    """An EnterMaintenance that was carried out stands until a LeaveMaintenance opens the server again."""
+    entered, left = _last_done(view, node, ActionType.ENTER_MAINTENANCE), _left_at(view, node)
+    record = history.maintenance
+    if entered is not None and (entered.finished_at or 0.0) > max(history.maintenance_ended_at, left):
+        since = entered.finished_at or 0.0
+        if record is None or record.since < since:
+            record = Maintenance(since, entered.requested_by, entered.message)
+    if record is None or left > record.since:
+        return replace(history, maintenance=None, maintenance_ended_at=max(history.maintenance_ended_at, left))
+    return replace(history, maintenance=replace(record, empty=_is_empty(view, node, record, now)))
+
+
+def _left_at(view: PairView, node: NodeView) -> float:
+    """When a LeaveMaintenance last opened it, or was about to: what is on record may have been done."""
+    asked = view.actions_on(node.name, ActionType.LEAVE_MAINTENANCE)
+    return max((at for action in asked if (at := action.started(OPEN)) is not None), default=0.0)
+
+
+def _is_empty(view: PairView, node: NodeView, record: Maintenance, now: float) -> bool:
+    """What was found empty stays so while it is closed; whatever was seen on it since has to be seen gone."""
+    if seen_on(view, node.name):
+        return False
+    return (record.empty and node.closed and node.cordoned) or not why_not_empty(view, node, now)
 
 
 def _declare(view: PairView, node: NodeView, history: NodeHistory) -> NodeHistory:

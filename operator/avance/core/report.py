@@ -15,14 +15,14 @@ from avance.core.condition import Condition, answer
 from avance.core.control_plane import why_api_is_at_risk
 from avance.core.delivery_report import notifications_delivered
 from avance.core.failures import why_not_restarted
-from avance.core.fence_path import unproven_since
-from avance.core.fencing_report import bmc_lied, fence_path, fencing_conditions
+from avance.core.fencing_report import fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
-from avance.core.health import HealthScore, score
 from avance.core.kubevirt_health import kubevirt_ready
 from avance.core.licence import why_not_start
-from avance.core.liveness import Life, judge, silent, standing_evidence
-from avance.core.model import ActionType, ActionView, NodeView, PairView, VmPhase, VmView
+from avance.core.liveness import Life, judge, silent
+from avance.core.maintenance import MAINTENANCE, planned, why_worked_on
+from avance.core.model import ActionType, ActionView, PairView, VmPhase, VmView
+from avance.core.node_report import NodeReport, report_node
 from avance.core.outage import Outage, outage
 from avance.core.pairing import why_no_pair
 from avance.core.phase_times import CrashTimes, last_crash
@@ -35,18 +35,6 @@ from avance.core.stability import ordered, stable, why_guest_not_well
 from avance.core.standstill import Standstill, standstill
 from avance.core.storage import Written
 from avance.core.what_if import blockers
-
-
-@dataclass(frozen=True, slots=True)
-class NodeReport:
-    name: str
-    state: str
-    score: HealthScore
-    fence_path: Condition
-    bmc_lied: bool
-    """Its BMC is not believed until it has read `On`; to be remembered."""
-    unproven_seconds: float
-    """How long a server that is held to be dead has been waiting for the proof; 0 if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,7 @@ def report(view: PairView, now: float) -> PairReport:
     return PairReport(
         conditions=tuple(_pair_conditions(view, now)),
         primary=pair_primary(view),
-        nodes=tuple(_node(view, node, now) for node in view.nodes),
+        nodes=tuple(report_node(view, node, now) for node in view.nodes),
         vms=tuple(_vm(view, vm, now) for vm in view.vms),
         incident=_incident(view),
         last_crash=last_crash(view.actions),
@@ -117,10 +105,7 @@ def _of_its_service(view: PairView, now: float) -> Iterator[Condition]:
         return
     names = " and ".join(node.name for node in view.nodes)
     yield Condition("Ready", True, "Serving", f"{names} serve {len(view.vms)} VMs")
-    hindrance = _why_not_redundant(view, now)
-    out_of_sync = ("", "") if hindrance else why_not_all_synced(view)
-    reason = out_of_sync[0] or "NotRedundant"
-    yield answer("Redundant", reason, hindrance or out_of_sync[1], "either server can be lost")
+    yield answer("Redundant", *_why_not_redundant(view, now), "either server can be lost")
     yield _failover_ready(view, now)
     yield from _hands_off(view, now)
     link = "" if private_link_up(view) else _link_fault(view, now)
@@ -130,15 +115,21 @@ def _of_its_service(view: PairView, now: float) -> Iterator[Condition]:
     yield migrations_ready(view)
 
 
-def _why_not_redundant(view: PairView, now: float) -> str:
-    for node in view.nodes:
+def _why_not_redundant(view: PairView, now: float) -> tuple[str, str]:
+    """Reason and sentence; the sentence is empty when it is. What a person wants so is told last."""
+    for node in (each for each in view.nodes if not planned(view, each)):
         # A server that has lost a service is no full replacement for the other one; a benign fault leaves it one.
         lost = next((fault.sentence for fault in node.faults if fault.serious), "")
         hindrance = why_not_serve(view, node, now) or lost or why_not_hold_all(view, node)
         if hindrance:
-            return hindrance
+            return "NotRedundant", hindrance
+    work = next((why for node in view.nodes if (why := why_worked_on(view, node))), "")
+    if work:
+        return MAINTENANCE, work
     under_way = _incident(view)
-    return f"{under_way.type} of {under_way.target} is under way" if under_way else ""
+    if under_way is not None:
+        return "NotRedundant", f"{under_way.type} of {under_way.target} is under way"
+    return why_not_all_synced(view)
 
 
 def _hands_off(view: PairView, now: float) -> Iterator[Condition]:
@@ -191,45 +182,6 @@ def _incident(view: PairView) -> ActionView | None:
     ordinary = (ActionType.CALL_HOME, ActionType.NOTIFY, ActionType.ATTEST_OFF, ActionType.START, ActionType.STOP)
     under_way = [action for action in view.actions if action.open and action.type not in ordinary]
     return max(under_way, key=lambda action: (view.node(action.target) is not None, action.created_at), default=None)
-
-
-# --- nodes ------------------------------------------------------------------------------------------------------------
-
-
-def _node(view: PairView, node: NodeView, now: float) -> NodeReport:
-    state = _node_state(view, node, now)
-    since = unproven_since(view, node.name)
-    waited = 0.0 if since is None else now - since
-    return NodeReport(node.name, state, _score(node, state), fence_path(node), bmc_lied(node), waited)
-
-
-def _score(node: NodeView, state: str) -> HealthScore:
-    """A server that is gone has no health, whatever its last conditions said."""
-    gone = {"Fencing": "is held to be dead", "Fenced": "is off", "DeclaredDown": "is declared down"}.get(state)
-    return HealthScore(0, f"0: {node.name} {gone}") if gone else score(node.faults)
-
-
-def _node_state(view: PairView, node: NodeView, now: float) -> str:
-    action = view.open_action(node.name)
-    if action and action.type is ActionType.FENCE and action.evidence is None:
-        return "Fencing"
-    if node.replaced:
-        return "Replaced"
-    if action and action.type is ActionType.REBOOT:
-        return "Rebooting"
-    if node.history.declared_down is not None:
-        return "DeclaredDown"
-    if standing_evidence(view, node.name):
-        return "Fenced"
-    if action and action.type is ActionType.REJOIN:
-        return "Rejoining"
-    if not node.ready:
-        return "Unknown"
-    if judge(view, node, now).doubted:
-        return "Suspect"
-    if why_not_serve(view, node, now):
-        return "Closed"
-    return "Degraded" if node.faults else "InService"
 
 
 # --- VMs --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from avance.core.intents import REQUESTED
-from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.maintenance import left_alone, why_worked_on
+from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
 
 ATTESTATION_LENGTH = 10
 """Characters that a person has to type, at least, to attest that a server is off."""
@@ -20,7 +21,14 @@ NODE_ACTIONS = (
     ActionType.DECLARE_DOWN,
     ActionType.FAILBACK,
     ActionType.SWITCHOVER,
+    ActionType.ENTER_MAINTENANCE,
+    ActionType.LEAVE_MAINTENANCE,
 )
+_MAY_INTERRUPT = {
+    ActionType.ENTER_MAINTENANCE: ActionType.REJOIN,
+    ActionType.LEAVE_MAINTENANCE: ActionType.ENTER_MAINTENANCE,
+}
+"""What a person need not wait for: the one makes the other end."""
 
 
 def settle(action: ActionView, view: PairView) -> ActionView:
@@ -52,7 +60,8 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
         known = node is not None and not node.replaced
         return f"{action.target} is the server that it was" if known else _why_not_attest(action, view)
     other = view.open_action(action.target)
-    if other is not None and other.name != action.name and (other.steps or other.name < action.name):
+    first = other is not None and other.name != action.name and (other.steps or other.name < action.name)
+    if other is not None and first and _MAY_INTERRUPT.get(action.type) is not other.type:
         return f"{other.type} {other.name} is under way for {action.target}: wait until it has ended"
     if action.type in NODE_ACTIONS:
         return _why_not_for_node(action, view)
@@ -68,6 +77,20 @@ def _why_not_for_node(action: ActionView, view: PairView) -> str:
         return f"{action.target} is not a node of pair {view.name}"
     if action.type is ActionType.REJOIN and node.history.declared_down is not None:
         return f"{node.name} is declared down: a ResetMTBF with the reason in its message lets it rejoin"
+    if action.type is ActionType.ENTER_MAINTENANCE:
+        return _why_not_enter(view, node)
+    if left_alone(view, action.type, node.name):
+        return f"{why_worked_on(view, node)}; ask for that first"
+    return ""
+
+
+def _why_not_enter(view: PairView, node: NodeView) -> str:
+    peer = view.peer(node.name)
+    both = why_worked_on(view, node) or (why_worked_on(view, peer) if peer else "")
+    if both:
+        return both
+    if peer is not None and peer.history.declared_down is not None:
+        return f"{peer.name} is declared down and could not take its VMs: a ResetMTBF lets it rejoin"
     return ""
 
 

@@ -57,7 +57,8 @@ class Restraint:
 def storm_cause(view: PairView, now: float) -> str:
     """Why this is a storm and no fault of one server, in words; empty if it is none."""
     around = view.surroundings
-    if len(view.nodes) > 1 and all(silent(view, node, now) for node in view.nodes):
+    expected = [node for node in view.nodes if node.history.maintenance is None]
+    if len(expected) > 1 and all(silent(view, node, now) for node in expected):
         return "both servers are silent: the API or the network may be what is sick"
     if around.silent_nodes >= STORM_NODES and around.silent_nodes > around.other_nodes * STORM_SHARE:
         return f"{around.silent_nodes} of {around.other_nodes} other nodes of the cluster are silent too"

@@ -71,6 +71,15 @@ def guests_on(view: PairView, node: str) -> tuple[VmView, ...]:
     return tuple(vm for vm in view.vms if node in (vm.node, bound_for(view, vm)) or vm.key in held)
 
 
+def why_stuck(view: PairView, vm: VmView, target: str) -> str:
+    """Why a VM cannot go to a node while it runs, whatever else is done, in words; empty when it can."""
+    if vm.instance is not None and vm.instance.paused:
+        return f"{vm.key} cannot be moved as it is now: its guest is paused"
+    if vm.instance is not None and vm.instance.migratable is False:
+        return f"{vm.key} cannot be live-migrated: {vm.instance.not_migratable_because}"
+    return why_not_move(view, vm, target)
+
+
 def why_not_hand_over(view: PairView, node: NodeView, now: float) -> str:
     """Why a node's VMs cannot all go to the other one while they run, in words; empty when they can."""
     peer = view.peer(node.name)
@@ -81,14 +90,11 @@ def why_not_hand_over(view: PairView, node: NodeView, now: float) -> str:
     if hindrance:
         return hindrance
     for vm in staying:
-        instance = vm.instance
-        if instance is None or not vm.running or instance.paused:
+        if vm.instance is None or not vm.running:
             return f"{vm.key} cannot be moved as it is now"
-        if instance.migratable is False:
-            return f"{vm.key} cannot be live-migrated: {instance.not_migratable_because}"
-        stale = why_not_move(view, vm, peer.name)
-        if stale:
-            return stale
+        stuck = why_stuck(view, vm, peer.name)
+        if stuck:
+            return stuck
     if not total(vm.needs for vm in staying).fits_in(room_on(view, peer)):
         return f"{peer.name} has no room for the VMs of {node.name}"
     return ""

@@ -14,6 +14,7 @@ from avance.core.control_plane import why_api_would_be_lost
 from avance.core.fencing_report import fence_path
 from avance.core.fitness import why_not_serve
 from avance.core.kubevirt_health import kubevirt_troubles
+from avance.core.maintenance import MAINTENANCE, known_empty, planned
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.replication import why_not_synced
 from avance.core.standstill import standstill
@@ -33,7 +34,12 @@ class Blocker:
 
 
 def blockers(view: PairView, node: NodeView, now: float) -> Iterator[Blocker]:
-    """What would keep a crash of this node from being survived without a person: proof, takeover, VM by VM."""
+    """What would keep a crash of this node from being survived without a person: proof, takeover, VM by VM.
+
+    Nothing of one that holds no VM because a person works on it.
+    """
+    if known_empty(node):
+        return
     path = fence_path(node)
     if path.holds is False:
         yield Blocker("FencePathFailed", path.message)
@@ -56,7 +62,7 @@ def _takeover(view: PairView, node: NodeView, now: float) -> Iterator[Blocker]:
         return
     unfit = why_not_serve(view, survivor, now)
     if unfit:
-        yield Blocker("NoBackup", unfit)
+        yield Blocker(MAINTENANCE if planned(view, survivor) else "NoBackup", unfit)
     elif survivor.hears_peer is None:
         yield Blocker(
             "NoDetector",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from avance.api.maintenance import MaintenanceStatus
 from avance.api.mtbf import ComponentStatus
-from avance.api.pair import NodeStatus
+from avance.api.node_status import NodeStatus
 from avance.core.components import ComponentKind
-from avance.core.history import ComponentHistory, Declaration, NodeHistory, Occurrence
+from avance.core.history import ComponentHistory, Declaration, Maintenance, NodeHistory, Occurrence
 from avance.core.mtbf import at_risk_until, in_window, mean_seconds
 from avance.core.policy import MtbfPolicy
 from avance.operator.actions import MESSAGE_LIMIT
@@ -27,8 +28,14 @@ def history_of(status: NodeStatus) -> NodeHistory:
         lifted_at=status.mtbf_lifted_at.timestamp() if status.mtbf_lifted_at else 0.0,
         system_uuid=status.expected_system_uuid or "",
         identified_at=status.identified_at.timestamp() if status.identified_at else 0.0,
+        maintenance=_maintenance(status.maintenance) if status.maintenance else None,
+        maintenance_ended_at=status.maintenance_ended_at.timestamp() if status.maintenance_ended_at else 0.0,
         heard_peer_in=status.heard_peer_in or "",
     )
+
+
+def _maintenance(status: MaintenanceStatus) -> Maintenance:
+    return Maintenance(status.since.timestamp(), status.by, status.message, status.empty)
 
 
 def _component(status: ComponentStatus) -> ComponentHistory:
@@ -57,12 +64,23 @@ def history_status(history: NodeHistory, policy: MtbfPolicy) -> Object:
         "mtbfLiftedAt": _time(history.lifted_at),
         "expectedSystemUUID": history.system_uuid,
         "identifiedAt": _time(history.identified_at),
+        "maintenance": _maintenance_status(history.maintenance) if history.maintenance else None,
+        "maintenanceEndedAt": _time(history.maintenance_ended_at),
         "heardPeerIn": history.heard_peer_in,
     }
     if down is not None:
         cause = {"kind": str(down.kind), "component": down.component} if down.kind else {}
         described["declaredDown"] = {"since": to_api(down.at), "message": down.because[:MESSAGE_LIMIT], **cause}
     return _said(described)
+
+
+def _maintenance_status(maintenance: Maintenance) -> Object:
+    return {
+        "since": to_api(maintenance.since),
+        "by": maintenance.by,
+        "message": maintenance.because[:MESSAGE_LIMIT],
+        "empty": maintenance.empty,
+    }
 
 
 def _component_status(history: ComponentHistory, policy: MtbfPolicy) -> Object:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 
 from avance.api.pair import AvancePair
-from avance.core.effects import ApplyVm, Effect
+from avance.core.effects import ApplyVm, CloseNode, Effect
 from avance.core.intents import Intent
 from avance.core.model import ActionType, ActionView, PairView
 from avance.core.plan import Plan, plan
@@ -248,9 +248,10 @@ class PairLoop:
         except (ApiError, LeadershipLost) as error:
             log.warning("%s: a failed try was not counted: %s", owner, error)
 
-    def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm, ...]) -> PairView:
+    def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm | CloseNode, ...]) -> PairView:
         """What KubeVirt has against a VM's VirtualMachine is why that VM cannot start."""
-        refused = {effect.vm: self._runner.failure(_upkeep_of(effect), (effect,)) for effect in upkeep}
+        vms_kept = (effect for effect in upkeep if isinstance(effect, ApplyVm))
+        refused = {effect.vm: self._runner.failure(_upkeep_of(effect), (effect,)) for effect in vms_kept}
         vms = (replace(vm, start_blocked=refused.get(vm.key) or vm.start_blocked) for vm in view.vms)
         return replace(view, vms=tuple(vms))
 
@@ -262,9 +263,9 @@ class PairLoop:
             await self._status.write(obj, view, told, decided, now)
 
 
-def _upkeep_of(effect: ApplyVm) -> str:
+def _upkeep_of(effect: ApplyVm | CloseNode) -> str:
     """Whose effect it is, where no action is."""
-    return f"upkeep {effect.vm}"
+    return f"upkeep {effect.vm if isinstance(effect, ApplyVm) else effect.node}"
 
 
 async def _each(work: Iterable[Awaitable[T]], failures: list[BaseException]) -> list[T]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from avance.core.condition import BAD_WHEN_TRUE, Condition
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView
+from avance.core.node_report import NodeReport
 from avance.core.phase_times import measure
-from avance.core.report import NodeReport, PairReport, VmReport
+from avance.core.report import PairReport, VmReport
 from avance.core.storage import DiskState, ReplicaView, StorageView
 
 _MOVES_COUNT_SECONDS = 3600.0

@@ -8,8 +8,9 @@ from avance.core.condition import Condition
 from avance.core.faults import Fault
 from avance.core.liveness import standing_evidence
 from avance.core.model import FenceEvidence, NodeView, PairView
+from avance.core.node_report import NodeReport
 from avance.core.phase_times import BUDGETS
-from avance.core.report import Failover, NodeReport, PairReport, VmReport
+from avance.core.report import Failover, PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
 from avance.operator.disk_status import written_object
@@ -20,7 +21,16 @@ Object = dict[str, Any]
 
 NODES_SHOWN, VMS_SHOWN, FAULTS_SHOWN, TEXT_LIMIT, SCORES_LIMIT = 8, 128, 64, 253, 600
 WOULD_SHOWN = 16
-REMEMBERED = ("name", "components", "declaredDown", "mtbfLiftedAt", "expectedSystemUUID", "identifiedAt")
+REMEMBERED = (
+    "name",
+    "components",
+    "declaredDown",
+    "mtbfLiftedAt",
+    "expectedSystemUUID",
+    "identifiedAt",
+    "maintenance",
+    "maintenanceEndedAt",
+)
 """What outlives the Node object in its entry."""
 """A selector that matches fifty nodes, and a detector that talks too much, must not make the status unwritable."""
 

@@ -216,7 +216,7 @@ def at_rest(operator: Operator, records: Records) -> Iterator[str]:
     for intent in operator.last_plan.intents:
         yield f"the plan still wants {intent.type} of {intent.target}: {intent.message}"
     for upkeep in operator.last_plan.upkeep:
-        yield f"the plan still applies {upkeep.vm}"
+        yield f"the plan still wants {upkeep}"
 
 
 def serves_fully(world: World, api: Api) -> Iterator[str]:

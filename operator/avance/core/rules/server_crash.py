@@ -13,7 +13,10 @@ from avance.core.replication import why_not_fence, why_not_start_on
 
 
 def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """A server that two independent observers hold to be dead is fenced; its VMs stay as they are until it is off."""
+    """A server that two independent observers hold to be dead is fenced; its VMs stay as they are until it is off.
+
+    Not one in maintenance that holds no VM: there is nothing to be had from its proof (`maintenance.left_alone`).
+    """
     for node in view.nodes:
         verdict = judge(view, node, now)
         if verdict.reconsider_at is not None:

@@ -17,8 +17,10 @@ from avance.core.workflows import (
     call_home,
     cold_restart,
     declare_down,
+    enter_maintenance,
     fence,
     give_up,
+    leave_maintenance,
     migrate,
     notify,
     reboot,
@@ -50,4 +52,6 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.SWITCHOVER: wave.advance,
     ActionType.ACCEPT_REPLACEMENT: accept_replacement.advance,
     ActionType.NOTIFY: notify.advance,
+    ActionType.ENTER_MAINTENANCE: enter_maintenance.advance,
+    ActionType.LEAVE_MAINTENANCE: leave_maintenance.advance,
 }

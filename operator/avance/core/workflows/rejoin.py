@@ -13,9 +13,10 @@ from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff
 from avance.core.fitness import why_replaced
 from avance.core.intents import RESYNC
 from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.maintenance import planned
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
-from avance.core.progress import Progress, act, fail, succeed, wait
+from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 from avance.core.replication import resyncing
 
 BOOT_PATIENCE_SECONDS = 900.0
@@ -26,6 +27,8 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     node = view.node(action.target)
     if node is None:
         return wait("AwaitBoot", f"{action.target} is not in the cluster; waiting for its kubelet to register")
+    if action.type is ActionType.REJOIN and planned(view, node):
+        return cancel("AwaitBoot", f"{node.name} is not taken back now: a person wants to work on it")
     if standing_evidence(view, node.name):
         return _power_on(action, view, node, now)
     verdict = judge(view, node, now)
