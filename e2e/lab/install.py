@@ -44,6 +44,22 @@ async def until_served(api: Api) -> None:
     await wait_until(served, 30, "the API server serves avance.dev/v1alpha1")
 
 
+async def until_noted(api: Api) -> None:
+    """Awaits that the API server notes who edits: some seconds after it has the kinds it can."""
+    pair = {
+        "apiVersion": "avance.dev/v1alpha1",
+        "kind": "AvancePair",
+        "metadata": {"name": "noted"},
+        "spec": {"nodeSelector": {"avance.dev/pair": "noted"}},
+    }
+
+    async def noted() -> bool:
+        made = await api.post("/apis/avance.dev/v1alpha1/avancepairs", pair, dryRun="All")
+        return "avance.dev/edits" in made["metadata"].get("annotations", {})
+
+    await wait_until(noted, 60, "the API server notes who edits")
+
+
 async def create_bmc_secrets(api: Api, bmcs: dict[str, Bmc]) -> None:
     """Secret `bmc-<node>` in the operator's namespace for each BMC: `username`, `password`, `ca.crt`."""
     for node, bmc in bmcs.items():

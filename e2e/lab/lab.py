@@ -15,7 +15,7 @@ from e2e.controlplane import ControlPlane, ensure_binaries
 from e2e.controlplane.processes import Processes, end_leftovers
 from e2e.hardware import PAIR_NODES, Hardware
 from e2e.kubevirt import KubeVirt
-from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT, create_bmc_secrets, install_chart, until_served
+from e2e.lab.install import NAMESPACE, SERVICE_ACCOUNT, create_bmc_secrets, install_chart, until_noted, until_served
 from e2e.lab.operator_process import OperatorProcess
 from e2e.lab.state import LabError, lab_directory
 
@@ -210,6 +210,7 @@ class Lab:
             self._say("chart")
             await install_chart(binaries.helm, self.control_plane.kubeconfig, self.state_dir)
             await until_served(self.control_plane.api)
+            await until_noted(self.control_plane.api)
             await create_bmc_secrets(self.control_plane.api, self.hardware.bmcs)
         for number in range(1, self.options.operators + 1):
             self._say(f"operator {number}")

@@ -33,7 +33,7 @@ class OperatorProcess:
         environment = {"KUBECONFIG": str(self._kubeconfig), "POD_NAMESPACE": NAMESPACE, "POD_NAME": self.name}
         self._process = await self._processes.start(
             f"operator-{self.name}", sys.executable, "-m", "avance", "operator",
-            "--host", "127.0.0.1", "--metrics-port", metrics_port, "--probe-port", health_port,
+            "--host", "127.0.0.1", "--metrics-port", metrics_port, "--probe-port", health_port, "--edits-stamped",
             environment=environment,
         )  # fmt: skip
         await self._process.wait_ready(self._ready)

@@ -269,6 +269,8 @@ class Site(Records):
             assert spec["reason"], action
             assert spec["requestedBy"], action
             assert not action.done or status["result"], action
+        for edit in await self.actions("Edit"):
+            assert edit.obj["spec"].get("requestedBy") or edit.obj["spec"]["reason"] == "Deleted", edit
         unannounced = self._unannounced_errors()
         assert not unannounced, "\n".join(unannounced)
 
@@ -308,9 +310,10 @@ class Site(Records):
 
     async def _remove_actions(self) -> None:
         async def none_left() -> bool:
-            for action in await self.actions():
+            left = [*await self.actions(), *await self.actions("Edit")]
+            for action in left:
                 await refused(self.api.delete(f"{ACTIONS}/{action.name}"))  # Kubernetes may be faster: its pair is gone
-            return not await self.actions()
+            return not left
 
         await self.until(none_left, "no actions left")
 

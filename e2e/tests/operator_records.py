@@ -140,9 +140,10 @@ class Records:
         return dict((await self.api.get(PAIR)).get("status") or {})
 
     async def actions(self, kind: str = "", target: str = "") -> list[Action]:
-        """What is on record, oldest first."""
+        """What was done, oldest first; the records of edits too if that kind is asked for."""
         found = [Action.of(obj) for obj in (await self.api.get(ACTIONS))["items"]]
-        chosen = (one for one in found if kind in ("", one.type) and target in ("", one.target))
+        wanted = [one for one in found if (one.type == kind if kind else one.type != "Edit")]
+        chosen = (one for one in wanted if target in ("", one.target))
         return sorted(chosen, key=lambda one: (one.obj["metadata"]["creationTimestamp"], _began(one)))
 
     async def node(self, name: str) -> Object:

@@ -70,8 +70,22 @@ def test_the_defaults_install_one_operator_with_all_that_it_needs(objects: list[
         ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"] * 2
         + ["ClusterRole"] * 5 + ["ServiceAccount", "ClusterRoleBinding", "Service", "Deployment"]
         + ["NetworkPolicy", "PodDisruptionBudget"]
-        + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+        + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 2
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("served", "rendered"), [(("v1beta1",), "v1beta1"), (("v1beta1", "v1"), "v1"), ((), "")])
+def test_the_api_server_notes_who_edits_where_it_can(helm: Helm, served: tuple[str, ...], rendered: str) -> None:
+    """The operator believes such notes only where the policy that makes them is installed."""
+    known = [f"admissionregistration.k8s.io/{version}/MutatingAdmissionPolicy" for version in served]
+    asked = [word for each in known for word in ("--api-versions", each)]
+    for extra, version in (((), rendered), (("--set", "admissionPolicy.enabled=false"), "")):
+        objects = helm.template(*asked, *extra)
+        policies = of_kind(objects, "MutatingAdmissionPolicy") + of_kind(objects, "MutatingAdmissionPolicyBinding")
+        assert {each["apiVersion"].rpartition("/")[2] for each in policies} == ({version} if version else set())
+        assert len(policies) == (4 if version else 0)
+        container = only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+        assert ("--edits-stamped" in container["args"]) is bool(version)
 
 
 def test_every_object_says_where_it_belongs(objects: list[dict[str, Any]]) -> None:

@@ -102,6 +102,7 @@ def test_a_command_asks_the_cluster_of_the_context_that_is_named(
         "users": [{"name": "ann", "user": {}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.chdir(tmp_path)
     asked = [*name.split(), *least_of(ASKS_A_CLUSTER[name]), "--kubeconfig", str(tmp_path / "config")]
     monkeypatch.setattr(sys, "stdin", io.StringIO("node-a\n" * 2))
     main([*asked, "--context", "there"])

@@ -11,6 +11,7 @@ from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, LEASES, NODES
+from avance.operator.edits import EditWatch
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
@@ -66,6 +67,7 @@ class Bench:
             pacing=Pacing(),
             surroundings=SurroundingsWatch(store, clock),
             postman=postman,
+            edits=EditWatch(store, stamped=True),
         )
 
     def failed_passes(self) -> float:

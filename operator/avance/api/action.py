@@ -32,6 +32,7 @@ ActionType = Literal[
     "Notify",
     "EnterMaintenance",
     "LeaveMaintenance",
+    "Edit",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -96,6 +97,11 @@ class ActionSpec(ApiModel):
             "Notify tells about a pair: set target.kind to AvancePair, and target.name to the name in pairRef",
         ),
         Rule(
+            "self.type != 'Edit' || self.target.kind == 'ProtectedVM' || "
+            "(self.target.kind == 'AvancePair' && self.target.name == self.pairRef.name)",
+            "Edit is about a pair or a VM: set target.kind to ProtectedVM, or to AvancePair with the name in pairRef",
+        ),
+        Rule(
             "(self.type == 'Notify') == has(self.notification)",
             "a Notify, and nothing else, has a notification: name the channel in notification.channel",
         ),
@@ -142,7 +148,8 @@ good; needs requestedBy and a message that names the node), EnterMaintenance (it
 they run, then it is a person's to work on; needs a message) and LeaveMaintenance (it is taken back into service; \
 while an EnterMaintenance is under way it calls that off) to a node. Notify (tell people by one of the pair's \
 channels; made by a person it is a test of the channel) is done to a pair. GiveUp is the operator's own record that a \
-VM kept failing and is restarted no more."""
+VM kept failing and is restarted no more, Edit its record that somebody has created, changed or deleted the pair or a \
+VM of it."""
     target: Target
     """What it is done to."""
     destination: NodeName | None = None
@@ -156,7 +163,8 @@ one that there is when the action is taken up."""
     message: Message = ""
     """Why, as a sentence for people."""
     requested_by: Annotated[str, Field(max_length=256)] | None = None
-    """Who asked for it: a user's name, or the operator's."""
+    """Who asked for it: a user's name, or the operator's. Filled in from the request where the cluster knows \
+MutatingAdmissionPolicies. Of an Edit who did it, and absent if nobody knows."""
     incident: Annotated[str, Field(max_length=128)] | None = None
     """The incident that it belongs to; what was done about one crash, say, carries one incident."""
     notification: Notification | None = None

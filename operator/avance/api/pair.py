@@ -30,6 +30,7 @@ from avance.api.mtbf import Mtbf
 from avance.api.node_status import NodeStatus
 from avance.api.notifications import ChannelStatus, Notifications
 from avance.api.pause import Pause
+from avance.api.retention import RecordedSpec, Retention
 from avance.api.storage import Storage
 
 _LABEL_VALUES = Rule(
@@ -156,13 +157,6 @@ class Limits(ApiModel):
     """Memory of each node that no VM gets."""
 
 
-class Retention(ApiModel):
-    """How much of the past is kept."""
-
-    actions: Annotated[int, Field(ge=50, le=10000)] = 500
-    """How many finished AvanceActions of this pair are kept; the oldest go first."""
-
-
 class PairSpec(ApiModel):
     """The two nodes, and how they are looked after. Everything but nodeSelector has a default that serves."""
 
@@ -264,6 +258,8 @@ NotificationsDelivered where there are channels."""
     """While the pair is paused or its mode is Observe: what would be done now."""
     notifications: Annotated[ListOf[ChannelStatus], Field(max_length=8), MapBy("name")] = ()
     """What is kept of the channels by which people are told."""
+    recorded: Annotated[ListOf[RecordedSpec], Field(max_length=256), MapBy("uid")] | None = None
+    """The specs of the pair and its VMs that the log of actions has; absent until the operator has begun to keep it."""
 
 
 class AvancePair(Resource):

@@ -26,6 +26,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--host", default="0.0.0.0", help="address for probes and metrics (default: all)")
     parser.add_argument("--probe-port", type=int, default=8080, help="port of /healthz and /readyz")
     parser.add_argument("--metrics-port", type=int, default=9090, help="port of /metrics")
+    parser.add_argument(
+        "--edits-stamped",
+        action="store_true",
+        help="the MutatingAdmissionPolicy edits.avance.dev is there: what it notes of who edits is true",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="json", help="(default: json)")
     parser.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(default: info)")
     parser.set_defaults(run=_run)
@@ -36,4 +41,13 @@ def _run(chosen: Namespace) -> int:
     from avance.operator.logs import set_up
 
     set_up(chosen.log_format, getattr(logging, chosen.log_level.upper()))
-    return run(Options(chosen.namespace, chosen.identity, chosen.host, chosen.probe_port, chosen.metrics_port))
+    return run(
+        Options(
+            chosen.namespace,
+            chosen.identity,
+            chosen.host,
+            chosen.probe_port,
+            chosen.metrics_port,
+            edits_stamped=chosen.edits_stamped,
+        )
+    )

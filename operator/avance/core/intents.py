@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from avance.core.channels import Notification
 from avance.core.components import ComponentKind
+from avance.core.edits import Edit, EditKind
 from avance.core.faults import Fault
 from avance.core.history import Occurrence
 from avance.core.model import ActionPhase, ActionType, NodeView, PairView
@@ -45,6 +46,8 @@ class Intent:
     destination: str = ""
     instance_uid: str = ""
     notification: Notification | None = None
+    done_by: str | None = None
+    """Of an Edit: the user who did it, empty if nobody knows; None: it is the operator that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,14 @@ def notify(view: PairView, notification: Notification, *, reason: str, incident:
     name = _named(f"notify-{notification.channel}", view.name, notification.channel, *sorted(notification.about))
     message = notification.subject
     return Intent(name, ActionType.NOTIFY, view.name, reason, message, incident, notification=notification)
+
+
+def record_of_edit(view: PairView, edit: Edit, message: str) -> Intent:
+    """The record of an edit, named after the object and its generation: what was done is told once."""
+    target, uid = edit.record.target, edit.record.uid
+    generation = "" if edit.kind is EditKind.DELETED else edit.record.generation
+    name = _named(f"edit-{target.rpartition('/')[2]}", view.name, uid, generation)
+    return Intent(name, ActionType.EDIT, target, str(edit.kind), message, incident=name, done_by=edit.editor)
 
 
 def _named(readable: str, *parts: object) -> str:

@@ -11,33 +11,16 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.channels import Notification, Post
+from avance.core.edits import Edit
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
+from avance.core.resources import NOTHING
+from avance.core.resources import Resources as Resources
 from avance.core.storage import StorageView, Written
 from avance.core.surroundings import Surroundings
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    cpu_milli: int = 0
-    memory_bytes: int = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(self.cpu_milli + other.cpu_milli, self.memory_bytes + other.memory_bytes)
-
-    def __sub__(self, other: Resources) -> Resources:
-        return Resources(self.cpu_milli - other.cpu_milli, self.memory_bytes - other.memory_bytes)
-
-    def beyond(self, room: Resources) -> Resources:
-        """What of it does not fit."""
-        over = self - room
-        return Resources(max(0, over.cpu_milli), max(0, over.memory_bytes))
-
-    def fits_in(self, room: Resources) -> bool:
-        return self.cpu_milli <= room.cpu_milli and self.memory_bytes <= room.memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ class NodeView:
     """Carries the out-of-service taint: its pods and volume attachments are given up."""
     accepts_vms: bool = True
     """virt-handler reports the node schedulable for VMs."""
-    allocatable: Resources = Resources()
+    allocatable: Resources = NOTHING
     power: PowerReading | None = None
     """The newest answer of its BMC; None before the first."""
     fence_agent: bool = False
@@ -182,7 +165,7 @@ class VmView:
     should_run: bool
     priority: RestartPriority = RestartPriority.MEDIUM
     preferred_node: str = ""
-    needs: Resources = Resources()
+    needs: Resources = NOTHING
     """What its launcher pod requests, the overhead included."""
     exists: bool = True
     """Its VirtualMachine has been made."""
@@ -254,6 +237,7 @@ class ActionType(StrEnum):
     NOTIFY = "Notify"
     ENTER_MAINTENANCE = "EnterMaintenance"
     LEAVE_MAINTENANCE = "LeaveMaintenance"
+    EDIT = "Edit"
 
 
 RECORDS_ONLY = frozenset(
@@ -263,6 +247,7 @@ RECORDS_ONLY = frozenset(
         ActionType.ATTEST_OFF,
         ActionType.ACCEPT_REPLACEMENT,
         ActionType.NOTIFY,
+        ActionType.EDIT,
     }
 )
 """Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
@@ -319,7 +304,7 @@ class ActionView:
     name: str
     type: ActionType
     target: str
-    """A node's name, `namespace/name` of a VM, or of a Notify the pair's name."""
+    """A node's name, `namespace/name` of a VM, or of a Notify or an Edit the pair's name."""
     incident: str
     reason: str
     message: str
@@ -369,6 +354,8 @@ class PairView:
     control_plane: tuple[str, ...] = ()
     """Names of all nodes of the cluster that run its control plane; empty when none is a node."""
     post: Post = field(default_factory=Post)
+    edits: tuple[Edit, ...] = ()
+    """Specs that are not as the log of actions has them."""
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

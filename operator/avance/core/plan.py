@@ -22,6 +22,7 @@ from avance.core.progress import Progress, cancel
 from avance.core.requests import settle, why_not_take_up
 from avance.core.restraint import why_not_begin
 from avance.core.rules import RULES
+from avance.core.rules.edit import record_edits
 from avance.core.rules.notification import tell_people
 from avance.core.standstill import ends, held, may_begin, standstill
 from avance.core.workflows import WORKFLOWS
@@ -50,7 +51,7 @@ def plan(view: PairView, now: float) -> Plan:
     progress = tuple((action, _next_step(action, view, now)) for action in open_actions)
     later += [*ends(view, now), *(step.look_at for _, step in progress if step.look_at is not None)]
     held_back = [intent for intent in wanted if not may_begin(view, intent, now)]
-    told = list(tell_people(view, held_back, now))
+    told = [*tell_people(view, held_back, now), *record_edits(view, now)]
     later += [answer.at for answer in told if isinstance(answer, LookAgain)]
     return Plan(
         intents=tuple(intent for intent in (*wanted, *told) if isinstance(intent, Intent) and intent not in held_back),

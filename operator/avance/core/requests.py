@@ -49,7 +49,7 @@ def settle(action: ActionView, view: PairView) -> ActionView:
 
 def why_not_take_up(action: ActionView, view: PairView) -> str:
     """Why an action that has not begun makes no sense now, in words that say what to do; empty if it does."""
-    if action.steps or action.type in (ActionType.CALL_HOME, ActionType.NOTIFY):
+    if action.steps or action.type in (ActionType.CALL_HOME, ActionType.NOTIFY, ActionType.EDIT):
         return ""
     if action.type is ActionType.RESET_MTBF:
         return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"

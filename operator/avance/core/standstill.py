@@ -4,7 +4,7 @@ Observe leaves everything as it is and says what it would do. A pause lets pass 
 not begun to copy is withdrawn, a server that turned out to be alive is opened again. Both go on looking, so that the
 record tells how what was begun has ended: a power cut that was ordered is proven, a guest that boots is seen to run, a
 copy that runs is KubeVirt's to finish. Everything else is held at its step and goes on afterwards.
-People are told in both.
+People are told in both, and what they edit goes on record.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def may_begin(view: PairView, intent: Intent, now: float) -> bool:
 def held(action: ActionView, progress: Progress, view: PairView, now: float) -> Progress:
     """What is left of an open action's next step while nothing may be begun for its target."""
     still = standstill(view, action.target, now)
-    if still is None or action.type is ActionType.NOTIFY:
+    if still is None or action.type in (ActionType.NOTIFY, ActionType.EDIT):
         return progress
     if action.type in RECORDS_ONLY and still.reason == "Paused":
         return progress

@@ -25,6 +25,7 @@ Object = dict[str, Any]
 
 NODE_TARGETS = frozenset(map(ActionType, NODE_ACTIONS))
 MESSAGE_LIMIT = 1024
+USER_LIMIT = 256
 
 
 class ActionLog:
@@ -99,18 +100,22 @@ def _message(told: Notification) -> Object:
     }
 
 
-def _kind_of_target(type_: ActionType) -> str:
-    if type_ is ActionType.NOTIFY:
-        return "AvancePair"
-    return "Node" if type_ in NODE_TARGETS else "ProtectedVM"
+def _target(target: str, type_: ActionType) -> Object:
+    namespace, _, name = target.rpartition("/")
+    if namespace:
+        return {"kind": "ProtectedVM", "name": name, "namespace": namespace}
+    return {"kind": "Node" if type_ in NODE_TARGETS else "AvancePair", "name": name}
 
 
 def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -> Object:
     """The AvanceAction that records an intent; it goes when its pair goes."""
-    namespace, _, name = intent.target.rpartition("/")
-    target = {"kind": _kind_of_target(intent.type), "name": name} | ({"namespace": namespace} if namespace else {})
     told = _message(intent.notification) if intent.notification else None
-    optional = {"destination": intent.destination, "instanceUID": intent.instance_uid, "notification": told}
+    optional = {
+        "requestedBy": requested_by if intent.done_by is None else intent.done_by[:USER_LIMIT],
+        "destination": intent.destination,
+        "instanceUID": intent.instance_uid,
+        "notification": told,
+    }
     return {
         "apiVersion": AVANCE_ACTIONS.api_version,
         "kind": AVANCE_ACTIONS.kind,
@@ -124,10 +129,9 @@ def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -
         "spec": {
             "pairRef": {"name": pair},
             "type": str(intent.type),
-            "target": target,
+            "target": _target(intent.target, intent.type),
             "reason": intent.reason,
             "message": intent.message[:MESSAGE_LIMIT],
-            "requestedBy": requested_by,
             "incident": intent.incident,
             **{field: value for field, value in optional.items() if value},
         },

@@ -56,6 +56,8 @@ class Options:
     host: str
     probe_port: int
     metrics_port: int
+    edits_stamped: bool = False
+    """The API server notes who edits pairs and VMs, and lets nobody else write that."""
 
 
 class Operator:
@@ -159,6 +161,7 @@ class Operator:
             options.namespace,
             options.identity,
             partial(self._fill, kube),
+            edits_stamped=options.edits_stamped,
         )
         await serve_while_leading(term.run(), lease, self._stop)
 

@@ -16,6 +16,7 @@ from avance.kube.lease import LeaderLease, LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS
 from avance.operator.actions import ActionLog
 from avance.operator.clock import Clock
+from avance.operator.edits import EditWatch
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
 from avance.operator.journal import Journal
@@ -51,8 +52,10 @@ class Leading:
         namespace: str,
         identity: str,
         fill: Callable[[], Awaitable[None]],
+        *,
+        edits_stamped: bool = False,
     ) -> None:
-        """`fill` lists everything into the store."""
+        """`fill` lists everything into the store; `edits_stamped`: what is noted of who edits can be believed."""
         self._fill = fill
         self._kube = kube
         self._store = store
@@ -72,6 +75,7 @@ class Leading:
         )
         self._kubevirt = KubeVirtWatch(kube, clock, self._look_again)
         self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair, lambda: self._kubevirt.health)
+        self._edits = EditWatch(store, stamped=edits_stamped)
         self._postman = Postman(kube, namespace, clock, self.wake)
         self._effects = Effects(kube, store, self._observer, self._agents, self._postman)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
@@ -157,6 +161,7 @@ class Leading:
             pacing=self._pacing,
             surroundings=self._surroundings,
             postman=self._postman,
+            edits=self._edits,
         )
         self._migrations.look_soon()
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))

@@ -25,6 +25,7 @@ from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
 from avance.operator.clock import Clock
+from avance.operator.edits import EditWatch
 from avance.operator.effect_runner import EffectRunner
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
@@ -79,6 +80,7 @@ class PairLoop:
         pacing: Pacing,
         surroundings: SurroundingsWatch,
         postman: Postman,
+        edits: EditWatch,
     ) -> None:
         self._name = name
         self._store = store
@@ -94,6 +96,7 @@ class PairLoop:
         self._pacing = pacing
         self._surroundings = surroundings
         self._postman = postman
+        self._edits = edits
         self._changed = asyncio.Event()
         self._asked_at: float | None = None
         self._status = StatusWriter(kube, store, events)
@@ -112,6 +115,7 @@ class PairLoop:
             while (pair := self._store.get(AVANCE_PAIRS, self._name)) is not None:
                 look_at = await self._pass_or_retry(pair)
                 await self._wait(look_at)
+            log.warning("pair %s is deleted, and its actions with it", self._name)
         finally:
             await self._runner.close()
             self._metrics.forget(self._name)
@@ -157,7 +161,8 @@ class PairLoop:
             pair = self._observer.pair(obj)
             now = self._clock.now()
             seen = self._storage.around(pair, self._observer.view(pair))
-            view = self._postman.around(pair, self._surroundings.around(obj, remember(seen, now), now))
+            view = self._surroundings.around(obj, remember(seen, now), now)
+            view = self._edits.around(obj, pair, self._postman.around(pair, view))
             with self._metrics.plan_seconds.time():
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
@@ -168,7 +173,7 @@ class PairLoop:
         if any(recorded) and not failures:
             # Acted on first: the next look, which is due at once, tells of it.
             return now
-        await self._tell(obj, view, now, decided)
+        await self._tell(obj, pair, view, now, decided)
         if failures:
             raise failures[0]
         return min(at for at in deadlines if at is not None)
@@ -229,9 +234,9 @@ class PairLoop:
     def _regarding(self, pair: Object, type_: ActionType, target: str) -> Iterable[tuple[Any, Object]]:
         """The pair, and the node or VM that it is about."""
         yield AVANCE_PAIRS, pair
-        if type_ is ActionType.NOTIFY:
-            return
         namespace, _, name = target.rpartition("/")
+        if type_ is ActionType.NOTIFY or (type_ is ActionType.EDIT and not namespace):
+            return
         resource = PROTECTED_VMS if namespace else NODES
         obj = self._store.get(resource, name, namespace)
         if obj is not None:
@@ -255,12 +260,12 @@ class PairLoop:
         vms = (replace(vm, start_blocked=refused.get(vm.key) or vm.start_blocked) for vm in view.vms)
         return replace(view, vms=tuple(vms))
 
-    async def _tell(self, obj: Object, view: PairView, now: float, decided: Plan) -> None:
+    async def _tell(self, obj: Object, pair: AvancePair, view: PairView, now: float, decided: Plan) -> None:
         async with self._pacing.computing():
             told: PairReport = report(self._with_refusals(view, decided.upkeep), now)
             self._metrics.show(view, told, now)
         async with self._pacing.telling():
-            await self._status.write(obj, view, told, decided, now)
+            await self._status.write(obj, view, told, decided, self._edits.recorded(obj, pair, view), now)
 
 
 def _upkeep_of(effect: ApplyVm | CloseNode) -> str:

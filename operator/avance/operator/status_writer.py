@@ -28,11 +28,16 @@ class StatusWriter:
         self._store = store
         self._events = events
 
-    async def write(self, pair: Object, view: PairView, told: PairReport, decided: Plan, now: float) -> None:
-        """Bring every status up to date; raises ApiError when one cannot be written."""
+    async def write(
+        self, pair: Object, view: PairView, told: PairReport, decided: Plan, recorded: list[Object], now: float
+    ) -> None:
+        """Bring every status up to date; raises ApiError when one cannot be written.
+
+        `recorded`: the specs that the log of actions has by now.
+        """
         await asyncio.gather(*(self._write_vm(vm, view, now) for vm in told.vms))
         known, generation = pair.get("status") or {}, pair["metadata"]["generation"]
-        status = pair_status(known, generation, view, told, now, decided.would)
+        status = {**pair_status(known, generation, view, told, now, decided.would), "recorded": recorded}
         await self._write(AVANCE_PAIRS, pair, status)
         self._tell_what_it_would_do(pair, known, status)
 

@@ -44,6 +44,9 @@ WATCHED: tuple[Resource, ...] = (
     PODS,
 )
 
+EDITED = (AVANCE_PAIRS, PROTECTED_VMS)
+"""Kinds that people edit: who has is part of what is told."""
+
 NODE_LEASES = "kube-node-lease"
 """Namespace of the Leases that kubelets renew."""
 
@@ -111,7 +114,7 @@ class Store:
             self._forget(resource, key, known)
         elif known is not None:
             self._leave_groups(resource, key, known)
-        obj = self._objects[resource][key] = compact(obj)
+        obj = self._objects[resource][key] = compact(obj, writers=resource in EDITED)
         for group in _groups(resource, obj):
             self._members[resource, group].add(key)
         self._note_first_seen(resource, key, obj, listed=listed)

@@ -17,6 +17,7 @@ from avance.core.workflows import (
     call_home,
     cold_restart,
     declare_down,
+    edit,
     enter_maintenance,
     fence,
     give_up,
@@ -54,4 +55,5 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.NOTIFY: notify.advance,
     ActionType.ENTER_MAINTENANCE: enter_maintenance.advance,
     ActionType.LEAVE_MAINTENANCE: leave_maintenance.advance,
+    ActionType.EDIT: edit.advance,
 }
