@@ -1,11 +1,12 @@
-"""Who is told what about a pair, by which channel: e-mail, or a signed webhook."""
+"""Who is told what about a pair, by which channel: e-mail, a signed webhook, or a service that apprise knows."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from avance.api.base import ApiModel, ListOf, MapBy, Rule, exactly_one
-from avance.api.meta import ObjectName, Time
+from avance.api.meta import NodeName, ObjectName, Time
+from avance.core.message_template import FIELDS
 
 MessageKind = Literal["CallHome", "Failover", "PersonNeeded", "Recovered"]
 MessageSeverity = Literal["Info", "Warning", "Critical"]
@@ -100,10 +101,51 @@ private authority."""
     """How long one try may take in all."""
 
 
+class Apprise(ApiModel):
+    """One of the chats, push services and SMS gateways that apprise knows: Slack, Teams, Telegram, ntfy and more."""
+
+    secret_name: ObjectName
+    """Secret in the operator's namespace with the URL of the service, as apprise writes it, and ca.crt for a private \
+authority. The URL holds tokens: nobody sees it in the pair, in logs, Events or results."""
+    key: Annotated[
+        str,
+        Field(min_length=1, max_length=63),
+        Rule(
+            "self.matches('^[-._a-zA-Z0-9]+$')",
+            "write the key of the Secret that holds the URL: letters, digits, '-', '_' and '.' only",
+        ),
+    ] = "url"
+    """Key of the Secret that holds the URL, one URL alone: another receiver is another channel with its own retries."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    """How long one try may take in all."""
+
+
+_KNOWN_FIELDS = Rule(
+    f"self.matches('^([^$]|[$][$]|[$][{{]({'|'.join(FIELDS)})[}}])*$')",
+    f"a $ begins a field in braces, as in ${{node}}; there are {', '.join(FIELDS)}; write $$ for a dollar sign",
+)
+
+
+class Template(ApiModel):
+    """The channel's own wording, with fields such as ${node}; docs/notifications.md lists them."""
+
+    rules = (Rule("has(self.subject) || has(self.text)", "set subject, text, or both; or leave template out"),)
+
+    subject: Annotated[str, Field(min_length=1, max_length=200), _KNOWN_FIELDS] | None = None
+    """Instead of avance's own subject."""
+    text: Annotated[str, Field(min_length=1, max_length=4000), _KNOWN_FIELDS] | None = None
+    """Instead of avance's own text; ${text} puts that where it belongs."""
+
+
 class Channel(ApiModel):
     """One way to tell somebody, and what is told by it."""
 
-    rules = (Rule(exactly_one("email", "webhook"), "say how this channel tells: set exactly one of email and webhook"),)
+    rules = (
+        Rule(
+            exactly_one("email", "webhook", "apprise"),
+            "say how this channel tells: set exactly one of email, webhook and apprise",
+        ),
+    )
 
     name: ChannelName
     """Name of the channel."""
@@ -118,11 +160,16 @@ PersonNeeded (nothing goes on without a person), Recovered (what had been told i
     """What matters less is not told. Info: redundancy did its work. Warning: redundancy is lost. Critical: a server \
 or a VM is lost, or VMs wait for a person."""
     max_messages_per_hour: Annotated[int, Field(ge=1, le=120)] = 12
-    """When more happens it waits, and is summed up in the next message."""
+    """When more happens it waits, and is summed up in the next message. A quarter of them is kept for what is urgent: \
+a crash, and when a person is needed."""
+    template: Template | None = None
+    """Its own wording of subject and text."""
     email: Email | None = None
     """Tell by e-mail."""
     webhook: Webhook | None = None
     """Tell by a signed webhook."""
+    apprise: Apprise | None = None
+    """Tell by any service that apprise knows."""
 
 
 class Notifications(ApiModel):
@@ -131,7 +178,8 @@ class Notifications(ApiModel):
     channels: Annotated[ListOf[Channel], Field(max_length=8), MapBy("name")] = ()
     """The ways by which people and machines are told."""
     group_seconds: Annotated[int, Field(ge=0, le=600)] = 30
-    """What happens within this time goes into one message."""
+    """What happens within this time goes into one message. The first word of a crash, and that a person is needed, is \
+told at once."""
     failover_not_ready_seconds: Annotated[int, Field(ge=60, le=86400)] = 900
     """FailoverReady may be False for so long before a person is told."""
     remind_seconds: Annotated[int, Field(ge=0, le=2592000)] = 86400
@@ -149,6 +197,46 @@ class ChannelStatus(ApiModel):
     """Since when it is there: what happened before is not told by it."""
 
 
+class PartFault(ApiModel):
+    """One recorded fault of a part."""
+
+    at: Time
+    """When it was seen."""
+    until: Time | None = None
+    """When it was seen gone; absent while it is there."""
+
+
+class Part(ApiModel):
+    """A part that has failed, or works again."""
+
+    node: NodeName
+    """The server that it is in."""
+    name: Annotated[str, Field(max_length=253)]
+    """What it is, in words."""
+    kind: Annotated[str, Field(max_length=64)]
+    """Kind of component: PowerSupply, Fan, Disk, ..."""
+    component: Annotated[str, Field(max_length=253)] = ""
+    """Which one, as the detector calls it."""
+    incident: Annotated[str, Field(max_length=128)]
+    """The same for everything that is told about one fault."""
+    part: Annotated[str, Field(max_length=253)] = ""
+    """Its part number; empty where it is not known."""
+    serial: Annotated[str, Field(max_length=253)] = ""
+    """Its serial number; empty where it is not known."""
+    severity: Annotated[str, Field(max_length=64)] = ""
+    """Severity of the fault; empty once it is gone."""
+    condition: Annotated[str, Field(max_length=316)] = ""
+    """Condition of the node by which the detector told."""
+    detail: Annotated[str, Field(max_length=1024)] = ""
+    """The detector's words."""
+    faults: Annotated[ListOf[PartFault], Field(max_length=8)] = ()
+    """Its latest faults, oldest first."""
+    fault_count: Annotated[int, Field(ge=0)] = 0
+    """How many of its faults are on record."""
+    mtbf_seconds: Annotated[int, Field(ge=0)] | None = None
+    """Mean time between them; absent with fewer than two."""
+
+
 class Message(ApiModel):
     """What a Notify tells, and by which channel."""
 
@@ -164,3 +252,5 @@ class Message(ApiModel):
     """Its text; when absent, the message of the action."""
     about: Annotated[ListOf[Annotated[str, Field(max_length=128)]], Field(max_length=128)] = ()
     """Names of what it tells, so that nothing is told twice; not for people."""
+    parts: Annotated[ListOf[Part], Field(max_length=16)] = ()
+    """The parts that it tells of, for machines."""

@@ -17,6 +17,7 @@ from avance.cli import (
     init,
     install_check,
     log,
+    notify,
     operator,
     pause,
     report,
@@ -32,7 +33,7 @@ from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
     *(install_check, init, vm, status, explain, log, report, what_if),
-    *(switchover, pause, reset_mtbf, attest_off, accept_replacement, support_bundle),
+    *(switchover, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
     *(operator, simulate, completion),
 )
 PLUGIN = "kubectl-avance"

@@ -14,6 +14,7 @@ from avance.api.action import AvanceAction
 from avance.cli.exits import NO, OK, TIMED_OUT, UNREACHABLE, USAGE, Failure
 from avance.cli.looking import answered, look
 from avance.cli.terminal import length
+from avance.core.channels import Notification
 from avance.core.intents import REQUESTED, Intent
 from avance.core.model import ActionPhase, ActionType, ActionView
 from avance.core.requests import why_not_take_up
@@ -28,29 +29,40 @@ Object = dict[str, Any]
 POLL_SECONDS = 0.5
 
 
-def ask(chosen: Namespace, type_: ActionType, message: str) -> int:
-    """Ask for an action on the chosen node. Raises Failure; what makes no sense is refused before it is written."""
-    seen = look(chosen, chosen.node)
-    return answered(_ask(chosen, seen, type_, message))
+def ask(
+    chosen: Namespace, type_: ActionType, message: str, *, target: str = "", notification: Notification | None = None
+) -> int:
+    """Ask for an action on the chosen node, or on `target`, which is the pair itself.
+
+    Raises Failure; what makes no sense is refused before it is written.
+    """
+    seen = look(chosen) if target else look(chosen, chosen.node)
+    return answered(_ask(chosen, seen, type_, message, target or chosen.node, notification))
 
 
-async def _ask(chosen: Namespace, seen: Glimpse, type_: ActionType, message: str) -> int:
+async def _ask(
+    chosen: Namespace, seen: Glimpse, type_: ActionType, message: str, target: str, notification: Notification | None
+) -> int:
     async with connected(chosen.kubeconfig, chosen.context) as kube:
         user = await kube.whoami()
-        wanted = ActionView("", type_, chosen.node, "", REQUESTED, message, seen.seen_at, requested_by=user)
+        wanted = ActionView("", type_, target, "", REQUESTED, message, seen.seen_at, requested_by=user)
         hindrance = why_not_take_up(wanted, seen.view)
         if hindrance:
             raise Failure(hindrance, USAGE)
-        name = f"{type_.lower()}-{chosen.node[:40]}-{secrets.token_hex(4)}"
-        intent = Intent(name, type_, chosen.node, REQUESTED, message, incident=name)
+        name = f"{type_.lower()}-{target[:40]}-{secrets.token_hex(4)}"
+        intent = Intent(name, type_, target, REQUESTED, message, incident=name, notification=notification)
         made = await written(
             kube.create(AVANCE_ACTIONS, intent_object(seen.view.name, seen.pair.metadata.uid, intent, user))
         )
         if not chosen.wait:
-            return _tell(chosen, made, f"{name} is asked for; `avance log --node {chosen.node}` tells how far it is")
+            return _tell(chosen, made, f"{name} is asked for; `{_watch(type_, target)}` tells how far it is")
         if seen.nobody_acts:
             _say(f"it waits until an operator leads: {seen.nobody_acts}")
         return await _follow(chosen, kube, name)
+
+
+def _watch(type_: ActionType, target: str) -> str:
+    return "avance log --since 1h" if type_ is ActionType.NOTIFY else f"avance log --node {target}"
 
 
 async def written(writing: Any) -> Object:

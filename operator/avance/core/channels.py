@@ -40,13 +40,17 @@ class ChannelPolicy:
     tells: frozenset[MessageKind] = frozenset(MessageKind)
     minimum_severity: MessageSeverity = MessageSeverity.INFO
     max_messages_per_hour: int = 12
+    subject: str = ""
+    """Its own template (see `message_template`); empty: as avance writes it."""
+    text: str = ""
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationPolicy:
     channels: tuple[ChannelPolicy, ...] = ()
     group_seconds: float = 30.0
-    """What happens within this time goes into one message."""
+    """What happens within this time goes into one message; the first word of what is urgent does not wait for it."""
     failover_not_ready_seconds: float = 900.0
     remind_seconds: float = 86400.0
     """A person who is needed is reminded so often; 0: never."""
@@ -54,6 +58,35 @@ class NotificationPolicy:
 
     def channel(self, name: str) -> ChannelPolicy | None:
         return next((channel for channel in self.channels if channel.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SparePart:
+    """A part that has failed, or works again, with everything that whoever brings another one has to know."""
+
+    node: str
+    name: str
+    """`power supply PSU2`."""
+    component: str
+    """`PSU2`; empty where the detector names none."""
+    kind: str
+    """`PowerSupply`."""
+    incident: str
+    """The same for everything that is told about one fault."""
+    part: str = ""
+    """Part number; empty where it is not known, as are those below."""
+    serial: str = ""
+    severity: str = ""
+    condition: str = ""
+    """Of the node, by which the detector told."""
+    detail: str = ""
+    """The detector's words."""
+    faults: tuple[tuple[float, float | None], ...] = ()
+    """When its latest faults were seen and seen gone (None: still there), oldest first; epoch seconds."""
+    fault_count: int = 0
+    """How many are on record."""
+    mtbf_seconds: float | None = None
+    """Mean time between them; None with fewer than two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +101,14 @@ class Notification:
     text: str = ""
     about: tuple[str, ...] = ()
     """The keys of what it tells (see `topics`), so that nothing is told twice."""
+    parts: tuple[SparePart, ...] = ()
+    """The parts that it tells of, the gravest first."""
+
+    @property
+    def urgent(self) -> bool:
+        """Somebody is needed, or a server or VM is lost."""
+        grave = self.severity is MessageSeverity.CRITICAL and self.kind is not MessageKind.RECOVERED
+        return self.kind is MessageKind.PERSON_NEEDED or grave
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ before anybody could be told, and what a person asked for, is none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from avance.core.call_home_report import call_home_lines, mended_at
-from avance.core.channels import MessageKind, MessageSeverity
+from avance.core.call_home_report import call_home_lines, mended_at, spare_part
+from avance.core.channels import MessageKind, MessageSeverity, SparePart
 from avance.core.intents import REQUESTED, SERVER_CRASH, Intent, fault_incident
 from avance.core.model import ActionPhase, ActionType, ActionView, PairView
 
@@ -43,13 +43,24 @@ class Topic:
     incident: str = ""
     standing: bool = False
     """It is so now: told also by a channel that was not there when it began."""
+    target: str = ""
+    """The server or VM that it is about; empty for the pair as a whole."""
+    part: SparePart | None = None
+    """The part that it is about."""
+    first_word: bool = False
+    """Of a crash: the VMs are down now."""
+
+    @property
+    def urgent(self) -> bool:
+        """Told at once: it does not wait for what may belong to it."""
+        return self.first_word or self.kind is MessageKind.PERSON_NEEDED
 
 
 def topics(view: PairView, told: frozenset[str], held_back: Iterable[Intent], now: float) -> Iterator[Topic]:
     """Everything that may be told; `told` are the keys that the channel has on record."""
     for action in view.actions:
         if action.reason != REQUESTED:
-            yield from _of_action(view, action, told)
+            yield from _of_action(view, action, told, now)
     yield from _restarted(view)
     yield from _standing(view, told, now)
     for intent in held_back:
@@ -60,10 +71,10 @@ def topics(view: PairView, told: frozenset[str], held_back: Iterable[Intent], no
 # --- what was done ----------------------------------------------------------------------------------------------------
 
 
-def _of_action(view: PairView, action: ActionView, told: frozenset[str]) -> Iterator[Topic]:
+def _of_action(view: PairView, action: ActionView, told: frozenset[str], now: float) -> Iterator[Topic]:
     match action.type:
         case ActionType.CALL_HOME:
-            yield from _call_home(view, action, told)
+            yield from _call_home(view, action, told, now)
         case ActionType.FENCE if action.reason == SERVER_CRASH:
             yield from _crash(action, told)
         case ActionType.MIGRATE:
@@ -95,8 +106,8 @@ def _topic(
     details: tuple[str, ...] = (),
 ) -> Topic:
     """About one action, with its reason as the first detail."""
-    key = f"{_incident_key(action.incident)}{action.name}"
-    return Topic(key, kind, severity, at or action.created_at, headline, (action.message, *details), action.incident)
+    key, lines = f"{_incident_key(action.incident)}{action.name}", (action.message, *details)
+    return Topic(key, kind, severity, at or action.created_at, headline, lines, action.incident, target=action.target)
 
 
 def incident_key(incident: str) -> str:
@@ -112,17 +123,18 @@ def _ended(action: ActionView) -> float:
     return action.finished_at or action.created_at
 
 
-def _call_home(view: PairView, action: ActionView, told: frozenset[str]) -> Iterator[Topic]:
+def _call_home(view: PairView, action: ActionView, told: frozenset[str], now: float) -> Iterator[Topic]:
     key = _call_home_key(action.incident)
     headline = action.message.partition(";")[0]
-    lines = call_home_lines(view, action)
-    yield Topic(key, MessageKind.CALL_HOME, _WARNING, action.created_at, headline, lines, action.incident)
-    mended = mended_at(view, action)
+    part = spare_part(view, action.target, action.incident)
+    lines, at, about = call_home_lines(action, part), action.created_at, (action.incident, False, action.target, part)
+    yield Topic(key, MessageKind.CALL_HOME, _WARNING, at, headline, lines, *about)
+    mended = mended_at(view, action, now)
     if mended is not None and key in told:
         headline = headline.replace(" failed", " works again")
         again = f"{_incident_key(action.incident)}mended"
         lines = ("No detector reports it any more. Replace it all the same if it keeps coming and going.",)
-        yield Topic(again, MessageKind.RECOVERED, _WARNING, mended, headline, lines, action.incident)
+        yield Topic(again, MessageKind.RECOVERED, _WARNING, mended, headline, lines, *about)
 
 
 def _call_home_key(incident: str) -> str:
@@ -134,11 +146,12 @@ def _crash(fence: ActionView, told: frozenset[str]) -> Iterator[Topic]:
         f"What avance does: it cuts the power of {fence.target}, proves it off, and boots its VMs on the other server."
     )
     begun = _topic(fence, MessageKind.FAILOVER, _CRITICAL, f"{fence.target} has crashed", 0.0, (does,))
-    yield begun
+    yield replace(begun, first_word=True)
     if fence.phase in (ActionPhase.FAILED, ActionPhase.CANCELLED) and begun.key in told:
         headline = f"{fence.target} is not fenced: {fence.result}"
         key = f"{begun.key}/ended"
-        yield Topic(key, MessageKind.RECOVERED, _CRITICAL, _ended(fence), headline, incident=fence.incident)
+        over, at = MessageKind.RECOVERED, _ended(fence)
+        yield Topic(key, over, _CRITICAL, at, headline, incident=fence.incident, target=fence.target)
 
 
 def _moved(action: ActionView) -> Iterator[Topic]:
@@ -149,7 +162,8 @@ def _moved(action: ActionView) -> Iterator[Topic]:
         key = f"{_incident_key(action.incident)}{action.target}"[:116] + "/move-failed"  # its retries are told once
         lines = (action.message, action.result, "What avance does: it tries again, ever more slowly.")
         headline = f"{action.target} could not be moved to {action.destination}"
-        yield Topic(key, MessageKind.FAILOVER, _WARNING, _ended(action), headline, lines, action.incident)
+        at, about = _ended(action), (action.incident, False, action.target)
+        yield Topic(key, MessageKind.FAILOVER, _WARNING, at, headline, lines, *about)
 
 
 def _restarted(view: PairView) -> Iterator[Topic]:
@@ -250,4 +264,5 @@ def _held_back(view: PairView, intent: Intent, now: float) -> Topic:
         headline = f"{intent.type} of {intent.target} would be done now, and is not"
         key = f"{_incident_key(intent.incident)}{intent.target[:60]}/would-{intent.type}"
     at = now - view.policy.notifications.group_seconds  # when it was wanted first is on no record: it is told at once
-    return Topic(key, kind, severity, at, headline, lines, intent.incident, standing=True)
+    spare = spare_part(view, intent.target, intent.incident) if intent.type is ActionType.CALL_HOME else None
+    return Topic(key, kind, severity, at, headline, lines, intent.incident, True, intent.target, spare)

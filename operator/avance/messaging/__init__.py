@@ -1,1 +1,1 @@
-"""Ways to tell people: e-mail and signed webhooks."""
+"""Ways to tell people: e-mail, signed webhooks, and what apprise knows."""

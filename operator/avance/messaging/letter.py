@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class DeliveryFailed(Exception):
@@ -27,6 +28,8 @@ class Letter:
     text: str
     written_at: float
     """Seconds since the epoch."""
+    parts: tuple[Mapping[str, Any], ...] = ()
+    """The parts that it tells of, as the API spells them."""
 
 
 class Receipt(NamedTuple):

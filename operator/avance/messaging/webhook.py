@@ -78,6 +78,7 @@ def event_of(letter: Letter) -> bytes:
             "severity": letter.severity,
             "subject": letter.subject,
             "text": letter.text,
+            "parts": list(letter.parts),
         },
     }
     return json.dumps(event, ensure_ascii=False).encode()

@@ -11,13 +11,12 @@ import re
 from typing import Any
 
 from avance.api.action import NODE_ACTIONS, AvanceAction
-from avance.api.notifications import Message
-from avance.core.channels import MessageKind, MessageSeverity, Notification
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
 from avance.core.progress import Progress
 from avance.kube.resources import AVANCE_ACTIONS
 from avance.operator.clock import from_api, to_api
+from avance.operator.messages import message_of, notification_of
 from avance.operator.parsing import Parsed
 from avance.operator.store import Store
 
@@ -76,28 +75,8 @@ class ActionLog:
             finished_at=status.finished_at.timestamp() if status.finished_at else None,
             result=status.result,
             requested_by=spec.requested_by or "",
-            notification=_notification(spec.notification),
+            notification=notification_of(spec.notification),
         )
-
-
-def _notification(message: Message | None) -> Notification | None:
-    if message is None:
-        return None
-    severity = MessageSeverity[message.severity.upper()]
-    kind = MessageKind(message.kind) if message.kind else None
-    return Notification(message.channel, kind, severity, message.subject, message.text, message.about)
-
-
-def _message(told: Notification) -> Object:
-    """What a Notify tells, in the API's spelling."""
-    return {
-        "channel": told.channel,
-        **({"kind": str(told.kind)} if told.kind else {}),
-        "severity": told.severity.word,
-        "subject": told.subject,
-        "text": told.text,
-        "about": list(told.about),
-    }
 
 
 def _target(target: str, type_: ActionType) -> Object:
@@ -109,7 +88,7 @@ def _target(target: str, type_: ActionType) -> Object:
 
 def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -> Object:
     """The AvanceAction that records an intent; it goes when its pair goes."""
-    told = _message(intent.notification) if intent.notification else None
+    told = message_of(intent.notification) if intent.notification else None
     optional = {
         "requestedBy": requested_by if intent.done_by is None else intent.done_by[:USER_LIMIT],
         "destination": intent.destination,

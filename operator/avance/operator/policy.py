@@ -80,6 +80,8 @@ def _notifications(spec: Notifications) -> NotificationPolicy:
             frozenset(map(MessageKind, channel.tells)),
             MessageSeverity[channel.minimum_severity.upper()],
             channel.max_messages_per_hour,
+            (channel.template.subject if channel.template else None) or "",
+            (channel.template.text if channel.template else None) or "",
         )
         for channel in spec.channels
     )

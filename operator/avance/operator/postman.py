@@ -1,8 +1,8 @@
 """Delivers messages in the background. Nothing waits for it, and what it knows of each try is part of the next look.
 
-Each try runs in a thread of its own that nobody waits for beyond its time: neither a receiver that hangs nor a name
-server can hold up a plan, a deed, the renewal of the Lease, or the end of the process. A channel delivers one message
-at a time.
+Each try runs in a thread or process of its own that nobody waits for beyond its time: neither a receiver that hangs nor
+a name server can hold up a plan, a deed, the renewal of the Lease, or the end of the process. A channel delivers one
+message at a time.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from avance.core.model import PairView
 from avance.kube.client import Kube
 from avance.kube.secrets import Secret, SecretUnusable, read_secret
 from avance.messaging import email, webhook
+from avance.messaging.apprise import Sender
 from avance.messaging.letter import DeliveryFailed, Letter, Line, Receipt
 from avance.operator.clock import Clock
+from avance.operator.messages import part_of
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Postman:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._channels: dict[tuple[str, str], asyncio.Lock] = {}
         self._lines = asyncio.Semaphore(LINES)
+        self._apprise = Sender()
 
     def deliver(self, pair: AvancePair, message: SendMessage) -> None:
         """Begin to deliver a message, unless that is under way or done already."""
@@ -119,14 +122,20 @@ class Postman:
             subject=told.subject,
             text=told.text,
             written_at=message.created_at,
+            parts=tuple(map(part_of, told.parts)),
         )
         secret = await self._secret(channel)
+        if channel.apprise is not None:
+            return await self._apprise.send(letter, channel.apprise, secret.values, secret.ca_bundle)
         return await _in_a_thread(channel, lambda line: _send(letter, channel, secret, line))
 
     async def _secret(self, channel: Channel) -> Secret:
         """Read each time, so that a changed password counts from the next try on."""
         if channel.webhook is not None:
             return await read_secret(self._kube, self._namespace, channel.webhook.secret_name, "the key hmacKey")
+        if channel.apprise is not None:
+            key = f"the key {channel.apprise.key}"
+            return await read_secret(self._kube, self._namespace, channel.apprise.secret_name, key)
         if channel.email is not None and channel.email.credentials_secret_name:
             name, keys = channel.email.credentials_secret_name, "the keys username and password"
             return await read_secret(self._kube, self._namespace, name, keys)
@@ -138,7 +147,7 @@ def _send(letter: Letter, channel: Channel, secret: Secret, line: Line) -> Recei
         return email.send(letter, channel.email, secret.values, secret.ca_bundle, line)
     if channel.webhook is not None:
         return webhook.send(letter, channel.webhook, secret.values, secret.ca_bundle, line)
-    raise DeliveryFailed(f"channel {channel.name} says neither email nor webhook: set one of them")
+    raise DeliveryFailed(f"channel {channel.name} says neither email, webhook nor apprise: set one of them")
 
 
 async def _in_a_thread(channel: Channel, send: Callable[[Line], Receipt]) -> Receipt:

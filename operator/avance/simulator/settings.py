@@ -130,7 +130,7 @@ def _channel(name: str, given: Mapping[str, Any]) -> ChannelPolicy:
         if word not in MessageSeverity.__members__:
             raise NotUnderstood(f"{name}.minimumSeverity is one of Info, Warning, Critical, not '{word.capitalize()}'")
         channel = replace(channel, minimum_severity=MessageSeverity[word])
-    settings: ChannelPolicy = _replaced(f"channel {name}", channel, plain, ("max_messages_per_hour",))
+    settings: ChannelPolicy = _replaced(f"channel {name}", channel, plain, ("max_messages_per_hour", "subject", "text"))
     return settings
 
 

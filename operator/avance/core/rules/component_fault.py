@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avance.core.call_home_report import names, request
 from avance.core.faults import Fault
 from avance.core.intents import Intent, LookAgain, fault_incident, intent
 from avance.core.model import ActionType, PairView
@@ -22,7 +23,7 @@ def call_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
                     ActionType.CALL_HOME,
                     node.name,
                     reason=f"{fault.kind}Problem",
-                    message=_report(fault),
+                    message=request(fault),
                     incident=fault_incident(fault),
                 )
 
@@ -31,16 +32,6 @@ def _reported(view: PairView, fault: Fault) -> bool:
     """This very occurrence, or an earlier one of the same component only just."""
     return any(
         action.incident == fault_incident(fault)
-        or (_names(fault) in action.message and fault.observed_at - action.created_at < QUIET_SECONDS)
+        or (names(fault) in action.message and fault.observed_at - action.created_at < QUIET_SECONDS)
         for action in view.actions_on(fault.node, ActionType.CALL_HOME)
     )
-
-
-def _names(fault: Fault) -> str:
-    return f"{fault.sentence};"
-
-
-def _report(fault: Fault) -> str:
-    part = f" part {fault.part}" if fault.part else " the part"
-    serial = f", serial {fault.serial}" if fault.serial else ""
-    return f"{_names(fault)} please send{part}{serial}. Detector: {fault.message or 'no detail'}"

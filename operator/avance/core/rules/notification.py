@@ -14,12 +14,17 @@ from avance.core.topics import Topic, topics
 HOUR = 3600.0
 OPEN_AT_MOST = 3
 """Messages of a channel that does not deliver: what happens meanwhile is summed up in the next one."""
+RESERVED = 4
+"""One message of so many that a channel may send in an hour is kept for what is urgent."""
 TOPICS_AT_MOST = 128
 """In one message."""
 
 
 def tell_people(view: PairView, held_back: Sequence[Intent], now: float) -> Iterator[Intent | LookAgain]:
-    """One message a channel of all that is new, once the first of it is as old as what is grouped may be."""
+    """One message a channel of all that is new, once the first of it is as old as what is grouped may be.
+
+    The first word of what is urgent does not wait, and takes along what there is.
+    """
     for channel in view.policy.notifications.channels:
         sent = [a for a in view.actions_on(view.name, ActionType.NOTIFY) if _is_by(a, channel)]
         new = _new(view, channel, sent, held_back, now)
@@ -29,14 +34,28 @@ def tell_people(view: PairView, held_back: Sequence[Intent], now: float) -> Iter
             yield LookAgain(later)
         if not begun:
             continue
-        due = max(begun[0].at + view.policy.notifications.group_seconds, _free_at(channel, sent, now))
+        due = _due(view, channel, begun, sent, now)
         if now < due:
             yield LookAgain(due)
         elif sum(action.open for action in sent) < OPEN_AT_MOST:
             told = begun[:TOPICS_AT_MOST]
             gravest = min(told, key=gravest_first)
-            message = compose(view, channel.name, told, now)
+            message = compose(view, channel, told, now)
             yield notify(view, message, reason=str(gravest.kind), incident=gravest.incident or gravest.key)
+
+
+def _due(
+    view: PairView, channel: ChannelPolicy, begun: Sequence[Topic], sent: Sequence[ActionView], now: float
+) -> float:
+    """When what has begun is told: grouped, at once, or when the limit of an hour allows it."""
+    group = view.policy.notifications.group_seconds
+    most = channel.max_messages_per_hour
+    due = max(begun[0].at + group, _free_at(sent, most - most // RESERVED, now))
+    urgent = min((topic.at for topic in begun if topic.urgent), default=None)
+    if urgent is None:
+        return due
+    spoken = max((a.created_at for a in sent if a.notification and a.notification.urgent), default=-HOUR)
+    return min(due, max(urgent, spoken + group, _free_at(sent, most, now)))
 
 
 def _is_by(action: ActionView, channel: ChannelPolicy) -> bool:
@@ -61,8 +80,8 @@ def _new(
     ]
 
 
-def _free_at(channel: ChannelPolicy, sent: Sequence[ActionView], now: float) -> float:
-    """When the channel may tell something again, by its limit for an hour."""
+def _free_at(sent: Sequence[ActionView], most: int, now: float) -> float:
+    """When the channel may tell something again, with so many messages an hour."""
     recent = sorted(action.created_at for action in sent if action.created_at > now - HOUR)
-    over = len(recent) - channel.max_messages_per_hour
+    over = len(recent) - most
     return recent[over] + HOUR if over >= 0 else now

@@ -6,7 +6,7 @@ sends it again, under the same name.
 
 from __future__ import annotations
 
-from avance.core.channels import NOT_TRIED, Notification
+from avance.core.channels import NOT_TRIED, ChannelPolicy, Notification
 from avance.core.effects import SendMessage
 from avance.core.message_text import of_a_test
 from avance.core.model import ActionView, PairView
@@ -23,7 +23,8 @@ LONGEST_PAUSE_SECONDS = 900.0
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
     message, policy = action.notification, view.policy.notifications
-    if message is None or policy.channel(message.channel) is None:
+    channel = policy.channel(message.channel) if message else None
+    if message is None or channel is None:
         return cancel("Refuse", _why_no_channel(message, view))
     delivery = view.post.deliveries.get(action.name, NOT_TRIED)
     if delivery.receipt:
@@ -34,7 +35,7 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     step = RETRY if delivery.tries else action.current or DELIVER
     if delivery.under_way:
         return wait(step, _words(action))
-    deed = SendMessage(action.name, _complete(action, message, view), action.created_at, delivery.tries)
+    deed = SendMessage(action.name, _complete(action, message, channel, view), action.created_at, delivery.tries)
     if not delivery.error:
         return act(step, _words(action), deed)
     words = f"try {delivery.tries} failed: {delivery.error}"
@@ -60,5 +61,5 @@ def _why_no_channel(message: Notification | None, view: PairView) -> str:
     return f"pair {view.name} has no channel {name} in spec.notifications (it has: {known})"
 
 
-def _complete(action: ActionView, message: Notification, view: PairView) -> Notification:
-    return message if message.text else of_a_test(view.name, action, message)
+def _complete(action: ActionView, message: Notification, channel: ChannelPolicy, view: PairView) -> Notification:
+    return message if message.text else of_a_test(view.name, channel, action, message)
