@@ -20,7 +20,7 @@ from e2e.kubevirt.crds import definitions
 pytestmark = pytest.mark.timeout(240)
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("install", "networking", "security", "detectors", "storage", "fencing", "upgrade")
+PAGES = ("install", "notifications", "networking", "security", "detectors", "storage", "fencing", "upgrade")
 """In the order in which they are followed; the removal at the end of the first one comes last."""
 PLACEHOLDERS = {
     "<registry>": "registry.example",
@@ -29,6 +29,7 @@ PLACEHOLDERS = {
     "alice@example.org": "lab-admin",
 }
 ELSEWHERE = {
+    "avance notify": "needs an operator; e2e/tests/test_operator_notifications.py types it",
     "docker ": "needs a container engine; the image's steps are run by tests/packaging",
     "curl -sfL https://get.k3s.io": "installs Kubernetes on a server",
     "oc patch hyperconvergeds": "OpenShift",

@@ -1,5 +1,6 @@
 """People are told by a real mail server, whatever happens to the operator meanwhile."""
 
+import asyncio
 import base64
 from email import message_from_bytes
 from email.policy import default
@@ -10,6 +11,7 @@ import pytest
 from e2e.lab.install import NAMESPACE
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
 from e2e.tests.operator_records import PRIMARY
+from e2e.tests.test_cli import Shell
 from tests.messaging.servers import PASSWORD, USER, Mailbox, certificate, mail_server
 
 pytestmark = pytest.mark.timeout(180)
@@ -59,3 +61,34 @@ async def _tell_by_mail(site: Site, port: int, ca: str) -> None:
 
 async def _arrived(mailbox: Mailbox, count: int) -> bool:
     return len(mailbox.mails) >= count
+
+
+async def test_a_test_message_tells_what_its_receiver_says(site: Site, tmp_path: Path) -> None:
+    """As an administrator types it: the wrong channel, a server that refuses, and at last one that takes it."""
+    mailbox = Mailbox()
+    context, ca = certificate(tmp_path)
+    shell = Shell(site.lab.control_plane.kubeconfig)
+    with mail_server(mailbox, context, security="StartTLS", login=True) as port:
+        await _tell_by_mail(site, port, ca)
+        status, _, said = await shell.run("notify", "--channel", "pager")
+        assert (status, "has no channel pager; it has mail" in said) == (2, True), said
+
+        mailbox.answer = "452 4.3.1 no room"
+        asked = await shell.start("notify", "--channel", "mail", "Does this arrive?", "--timeout", "2m")
+        await site.until(lambda: _says(asked, "452 4.3.1 no room"), "the server's words")
+        mailbox.answer = "250 2.0.0 queued as 4711"
+        printed, _ = await asked.communicate()
+        assert asked.returncode == 0, printed
+        assert printed.decode() == "Succeeded: mail has taken it: 250 2.0.0 queued as 4711\n"
+        (mail,) = (message_from_bytes(each.content, policy=default) for each in mailbox.mails)
+        assert mail["Subject"] == "[avance] demo: test of channel mail"
+        assert "Does this arrive?" in mail.get_content()
+        await site.apply_pair()
+
+
+async def _says(process: asyncio.subprocess.Process, words: str) -> bool:
+    """Beside its result; it writes a line for each piece of news."""
+    assert process.stderr is not None
+    line = (await process.stderr.readline()).decode()
+    assert line, "it has ended"
+    return words in line

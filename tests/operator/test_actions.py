@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from avance.core.channels import MessageKind, MessageSeverity, Notification, SparePart
 from avance.core.intents import Intent, incident_id
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence
 from avance.core.progress import Progress, act, fail, succeed, wait
@@ -55,6 +56,18 @@ def test_an_intent_is_read_back_as_it_was_meant(intent: Intent) -> None:
     assert (view.name, view.type, view.target, view.incident, view.reason, view.message) == meant
     assert (view.destination, view.instance_uid) == (intent.destination, intent.instance_uid)
     assert (view.phase, view.created_at, view.steps) == (ActionPhase.PENDING, START, ())
+
+
+def test_a_message_is_read_back_with_its_parts() -> None:
+    part = SparePart("node-a", "fan FAN1", "FAN1", "Fan", "fan-1", "F-1", "S-1", "Benign", "FanProblem", "stopped",
+                     ((START, START + 5), (START + 9, None)), 2, 9.0)  # fmt: skip
+    told = Notification("mail", MessageKind.CALL_HOME, MessageSeverity.WARNING, "s", "t", ("fan-1/callhome",), (part,))
+    intent = Intent("notify-mail-1", ActionType.NOTIFY, "site", "CallHome", "s", "fan-1", notification=told)
+    assert read(written(intent)).notification == told
+    endless = replace(told, parts=(replace(part, serial="9" * 1000),))
+    back = read(written(replace(intent, notification=endless))).notification
+    assert back is not None
+    assert back.parts[0].serial == "9" * 253
 
 
 def test_an_intent_says_who_and_goes_with_its_pair() -> None:

@@ -17,7 +17,16 @@ from avance.core.model import ActionType, ActionView, PairView
 from avance.operator.clock import Clock
 from avance.operator.postman import Postman
 from tests.kubevirt.recorder import recording
-from tests.messaging.servers import PASSWORD, USER, Mailbox, certificate, mail_server, raw_server
+from tests.messaging.servers import (
+    PASSWORD,
+    USER,
+    Mailbox,
+    Receiver,
+    certificate,
+    https_receiver,
+    mail_server,
+    raw_server,
+)
 
 SECRET = "GET /api/v1/namespaces/avance-system/secrets/mail"
 
@@ -97,3 +106,29 @@ async def test_a_missing_secret_is_a_failed_try_that_says_what_to_do() -> None:
         await bench.until(lambda: bool(bench.delivery(shop, "a").error))
         assert "Secret avance-system/mail" in bench.delivery(shop, "a").error
         await bench.postman.close()
+
+
+async def test_a_service_that_apprise_knows_is_told_and_its_url_is_nowhere(
+    trust: tuple[ssl.SSLContext, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver, token = Receiver(), "T0KEN-that-nobody-sees"
+    channels = [{"name": "chat", "apprise": {"secretName": "mail"}}]
+    spec = {"nodeSelector": {"avance.dev/pair": "shop"}, "notifications": {"channels": channels}}
+    shop = AvancePair.parse({"metadata": {"name": "shop", "uid": "u", "generation": 1}, "spec": spec})
+    with https_receiver(receiver, trust[0]) as port:
+        plain = {"url": f"jsons://127.0.0.1:{port}/{token}", "ca.crt": trust[1]}
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+        answer = {"metadata": {"name": "mail", "resourceVersion": "1"}, "data": data}
+        async with recording({SECRET: (200, answer)}) as (_, kube):
+            bench = Bench(kube)
+            receiver.status = 503
+            bench.postman.deliver(shop, message("a", "chat"))
+            await bench.until(lambda: bool(bench.delivery(shop, "a").error))
+            refused = bench.delivery(shop, "a").error
+            receiver.status = 200
+            bench.postman.deliver(shop, message("a", "chat"))
+            await bench.until(lambda: bool(bench.delivery(shop, "a").receipt))
+            await bench.postman.close()
+    assert "503" in refused
+    assert len(receiver.got) == 2
+    assert token not in f"{refused}{bench.delivery(shop, 'a').receipt}{caplog.text}"
