@@ -49,6 +49,8 @@ class Timings:
     migration_retry: float = 5.0
     blocked_migration_retry: float = 1.0
     evacuation_resync: float = 300.0
+    workload_update: float = 1.0
+    """How often virt-controller looks for outdated launchers; the real one does every 30 s or so."""
     start_backoff: float = 10.0
     start_backoff_cap: float = 300.0
 
@@ -58,11 +60,22 @@ class Configuration:
 
     def __init__(self, stores: Stores) -> None:
         self._store = stores[KUBEVIRT]
+        self.launcher_image = "kubevirt.invalid/virt-launcher:stand-in"
+        """Of the pods that virt-controller makes; another one after an upgrade of KubeVirt."""
+
+    def _kubevirt(self) -> dict[str, Any]:
+        found = self._store.get((SYSTEM_NAMESPACE, "kubevirt")) or {}
+        spec: dict[str, Any] = found.get("spec") or {}
+        return spec
 
     def _spec(self) -> dict[str, Any]:
-        found = self._store.get((SYSTEM_NAMESPACE, "kubevirt")) or {}
-        configuration: dict[str, Any] = (found.get("spec") or {}).get("configuration") or {}
+        configuration: dict[str, Any] = self._kubevirt().get("configuration") or {}
         return configuration
+
+    def workload_update_methods(self) -> list[str]:
+        """What is done about VMIs whose launcher is outdated (workloadUpdateStrategy); nothing by default."""
+        methods: list[str] = (self._kubevirt().get("workloadUpdateStrategy") or {}).get("workloadUpdateMethods") or []
+        return methods
 
     def migrations(self) -> dict[str, Any]:
         """Migration options with defaults filled in."""

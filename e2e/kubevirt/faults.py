@@ -88,6 +88,10 @@ class Faults:
         """virt-controller does nothing and renews no Lease; what happened meanwhile it sees when it is back."""
         self._controller.set_down(down)
 
+    def upgrade_kubevirt(self, launcher_image: str) -> None:
+        """KubeVirt is of another release; what becomes of the old launchers, its workloadUpdateStrategy says."""
+        self._controller.upgrade(launcher_image)
+
     def _guest(self, namespace: str, name: str) -> Guest:
         found = [guest for guest in self._guests.of_vm((namespace, name)) if guest.executing]
         if not found:

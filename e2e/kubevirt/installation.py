@@ -151,6 +151,7 @@ _RULES: dict[str, list[dict[str, list[str]]]] = {
     "kubevirt-controller": [
         _rule(_KUBEVIRT_GROUPS, ["*"], _ALL),
         _rule([""], ["pods", "pods/status", "pods/finalizers"], _ALL),
+        _rule([""], ["pods/eviction"], ["create"]),
         _rule([""], ["nodes"], [*_READ, "patch", "update"]),
         _rule([""], ["persistentvolumeclaims", "namespaces"], _READ),
         _rule([""], ["events"], ["create", "patch"]),

@@ -30,7 +30,6 @@ OVERHEAD = 288 * 1024**2
 """Bytes that virt-launcher, libvirt and QEMU take beside the guest's memory."""
 _GRACE_MARGIN = 30
 DEFAULT_GRACE = 30
-_IMAGE = "kubevirt.invalid/virt-launcher:stand-in"
 
 
 def guest_memory(vmi: Object) -> int:
@@ -41,7 +40,7 @@ def guest_memory(vmi: Object) -> int:
     return parse_bytes(guest or requested or "0")
 
 
-def launcher_pod(vmi: Object) -> Object:
+def launcher_pod(vmi: Object, image: str) -> Object:
     """The pod that runs a VMI."""
     namespace, name = key_of(vmi)
     spec = vmi["spec"]
@@ -55,7 +54,7 @@ def launcher_pod(vmi: Object) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "hostname": spec.get("hostname") or name[:63],
-        "containers": [_compute_container(vmi)],
+        "containers": [_compute_container(vmi, image)],
         "volumes": _volumes(spec),
     }  # fmt: skip
     for field in ("affinity", "tolerations", "priorityClassName", "schedulerName", "topologySpreadConstraints"):
@@ -78,12 +77,19 @@ def launcher_pod(vmi: Object) -> Object:
     }
 
 
-def target_pod(vmi: Object, migration: Object, source_pod: Object | None, host_labels: dict[str, str]) -> Object:
+def launcher_image(pod: Object) -> str:
+    """Of the container that the guest runs in."""
+    return str(next(each["image"] for each in pod["spec"]["containers"] if each["name"] == "compute"))
+
+
+def target_pod(
+    vmi: Object, migration: Object, source_pod: Object | None, host_labels: dict[str, str], image: str
+) -> Object:
     """The pod that a migration moves the VMI into.
 
     The VMI's own selector wins over the migration's; hard anti-affinity keeps it away from every other pod of the VMI.
     """
-    pod = launcher_pod(vmi)
+    pod = launcher_pod(vmi, image)
     added = migration["spec"].get("addedNodeSelector") or {}
     pod["spec"]["nodeSelector"] = {**added, **host_labels, **pod["spec"]["nodeSelector"]}
     pod["metadata"]["labels"][MIGRATION_JOB_LABEL] = uid_of(migration)
@@ -97,7 +103,7 @@ def target_pod(vmi: Object, migration: Object, source_pod: Object | None, host_l
     return pod
 
 
-def _compute_container(vmi: Object) -> dict[str, Any]:
+def _compute_container(vmi: Object, image: str) -> dict[str, Any]:
     spec = vmi["spec"]
     domain = spec.get("domain") or {}
     resources = copy.deepcopy(domain.get("resources") or {})
@@ -109,7 +115,7 @@ def _compute_container(vmi: Object) -> dict[str, Any]:
         limits["memory"] = _mebibytes(parse_bytes(limits["memory"]) + OVERHEAD)
     container: dict[str, Any] = {
         "name": "compute",
-        "image": _IMAGE,
+        "image": image,
         "command": ["/usr/bin/virt-launcher-monitor", "--name", vmi["metadata"]["name"], "--uid", uid_of(vmi)],
         "resources": {"requests": requests, **({"limits": limits} if limits else {})},
     }

@@ -137,7 +137,9 @@ class MigrationController:
                 self.queue.add(key_of(migration), self._timings.migration_retry)
                 return False
             source = current_pod(vmi, pods)
-            await self._client.create(POD, target_pod(vmi, migration, source, self._host_labels(vmi)))
+            image = self._configuration.launcher_image
+            made = target_pod(vmi, migration, source, self._host_labels(vmi), image)
+            await self._client.create(POD, made)
         return True
 
     def _slot_free(self, vmi: Object) -> bool:

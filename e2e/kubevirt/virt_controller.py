@@ -30,6 +30,7 @@ from e2e.kubevirt.node_controller import NodeController
 from e2e.kubevirt.store import Client, Stores
 from e2e.kubevirt.vm_controller import VMController
 from e2e.kubevirt.vmi_controller import VMIController
+from e2e.kubevirt.workload_update import WorkloadUpdates
 from e2e.kubevirt.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ class VirtController:
         self._stores, self._timings = stores, timings
         self._nodes = NodeController(client, stores, timings)
         self._vms = VMController(client, stores, configuration, timings).queue
-        self._vmis = VMIController(client, stores).queue
+        self._vmis = VMIController(client, stores, configuration).queue
         policies = MigrationPolicies(stores)
         self._migrations = MigrationController(client, stores, configuration, policies, timings).queue
         self._evacuations = WorkQueue("evacuation", Evacuation(client, stores, configuration, timings).sync)
-        self._queues: list[WorkQueue[Key]] = [self._vms, self._vmis, self._migrations, self._evacuations]
+        self._updates = WorkQueue("workload update", WorkloadUpdates(client, stores, configuration).sync)
+        self._queues: list[WorkQueue[Key]] = [
+            self._vms, self._vmis, self._migrations, self._evacuations, self._updates
+        ]  # fmt: skip
+        self._configuration = configuration
         self._periodic: list[asyncio.Task[None]] = []
         self._api = client.api
         self._down = False
@@ -62,6 +67,7 @@ class VirtController:
         self._periodic = [
             asyncio.create_task(self._look_around(), name="virt-controller"),
             asyncio.create_task(self._renew_lease(), name="virt-controller Lease"),
+            asyncio.create_task(self._look_for_outdated(), name="virt-controller workload updates"),
         ]
         self.set_down(False)
 
@@ -92,6 +98,16 @@ class VirtController:
                     await self._nodes.check()
             except (ApiError, OSError, TimeoutError) as error:
                 log.debug("node controller: %s", error)
+
+    def upgrade(self, launcher_image: str) -> None:
+        """KubeVirt is of another release from now on: launchers that run are outdated."""
+        self._configuration.launcher_image = launcher_image
+
+    async def _look_for_outdated(self) -> None:
+        while True:
+            await asyncio.sleep(self._timings.workload_update)
+            for vmi in self._stores[VMI] if self._configuration.workload_update_methods() else ():
+                self._updates.add(key_of(vmi))
 
     async def _renew_lease(self) -> None:
         """As leader election does: every 2 s, for 15 s."""

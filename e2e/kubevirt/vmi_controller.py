@@ -29,6 +29,7 @@ from e2e.kubevirt.api import (
     uid_of,
 )
 from e2e.kubevirt.conditions import condition, is_true, put_condition, remove_condition, set_condition
+from e2e.kubevirt.configuration import Configuration
 from e2e.kubevirt.launcher_pod import claim_name, launcher_pod
 from e2e.kubevirt.store import Client, Stores
 from e2e.kubevirt.workqueue import WorkQueue
@@ -82,8 +83,8 @@ def containers_started(pod: Object) -> bool:
 class VMIController:
     """`sync` brings one VMI a step further."""
 
-    def __init__(self, client: Client, stores: Stores) -> None:
-        self._client = client
+    def __init__(self, client: Client, stores: Stores, configuration: Configuration) -> None:
+        self._client, self._configuration = client, configuration
         self._vmis, self._pods, self._claims = stores[VMI], stores[POD], stores[PVC]
         self.queue: WorkQueue[Key] = WorkQueue("vmi", self.sync)
 
@@ -118,7 +119,7 @@ class VMIController:
             set_condition(vmi, "Synchronized", False, "FailedPvcNotFound", message)
             return
         try:
-            await self._client.create(POD, launcher_pod(vmi))
+            await self._client.create(POD, launcher_pod(vmi, self._configuration.launcher_image))
         except ApiError as error:
             set_condition(
                 vmi, "Synchronized", False, "FailedCreate", f"failed to create virtual machine pod: {error.message}"
