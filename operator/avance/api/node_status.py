@@ -108,5 +108,7 @@ Absent: known from before, and not a node of the pair now."""
     """When its last maintenance ended."""
     mtbf_lifted_at: Time | None = None
     """When its MTBF was last reset or its last declaration forgiven."""
+    cordoned_at: Time | None = None
+    """When somebody else was first seen to have cordoned it; gone once it serves again after that."""
     heard_peer_in: Annotated[str, Field(max_length=128)] | None = None
     """The last boot of it in which it has heard the other node: before that its word that it is gone counts nothing."""

@@ -58,9 +58,13 @@ def private_link_up(view: PairView) -> bool:
 
 
 def room_on(view: PairView, node: NodeView) -> Resources:
-    """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there."""
-    taken = total(vm.needs for vm in view.vms if node.name in (vm.node, bound_for(view, vm)))
-    return room_for_vms(view, node) - taken
+    """What is left for VMs on a node: allocatable, less the reserve, less the VMs that are or are going there.
+
+    Whoever moves them: where KubeVirt brings a VM by itself, its launcher pod there tells.
+    """
+    held = {pod.vm for pod in view.live_pods_on(node.name)}
+    here = (vm for vm in view.vms if node.name in (vm.node, bound_for(view, vm)) or vm.key in held)
+    return room_for_vms(view, node) - total(vm.needs for vm in here)
 
 
 def bound_for(view: PairView, vm: VmView) -> str:

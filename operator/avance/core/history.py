@@ -100,6 +100,8 @@ class NodeHistory:
     """When its last maintenance ended: what was on record by then is void."""
     heard_peer_in: str = ""
     """The last boot of it in which it has heard the other node."""
+    cordoned_at: float = 0.0
+    """When it was first seen cordoned by somebody else, until it is taken back after that; 0 if it was not."""
 
     def is_of_another(self, system_uuid: str) -> bool:
         """Whether this is another server than the one that is remembered; never, where a UUID is not known."""

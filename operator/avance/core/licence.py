@@ -58,6 +58,12 @@ def why_not_empty(view: PairView, node: NodeView, now: float) -> str:
     return next((why for vm in there if (why := _may_still_run_on(view, vm, node.name, now))), "")
 
 
+def may_hold(view: PairView, node_name: str) -> bool:
+    """Whether a VM is on a node, on its way there, or waits for the proof that it has ended there."""
+    waiting = any(vm.should_run and not vm.running and node_name in _last_nodes(view, vm) for vm in view.vms)
+    return waiting or bool(seen_on(view, node_name))
+
+
 def _last_nodes(view: PairView, vm: VmView) -> set[str]:
     """Where it may have run last, by its status, by its instance and by the record of what was done to it.
 

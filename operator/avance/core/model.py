@@ -150,6 +150,8 @@ class MigrationView:
     name: str
     phase: str
     failure: str = ""
+    by: str = ""
+    """Which part of KubeVirt made it by itself, in words; empty if another hand did."""
 
     @property
     def final(self) -> bool:

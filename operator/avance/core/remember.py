@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from avance.core.components import ComponentKind
+from avance.core.departures import have_left
 from avance.core.faults import DECLARED_FAILED, FLAPS, Fault
 from avance.core.history import ComponentHistory, Declaration, Maintenance, NodeHistory, Occurrence
 from avance.core.intents import RESYNC, SERVER_CRASH, failed_reason, occurrence_incident
@@ -42,6 +43,7 @@ def remember(view: PairView, now: float) -> PairView:
 def _history(view: PairView, node: NodeView, now: float) -> NodeHistory:
     node = replace(node, history=_of_this_server(view, node))
     history = _maintain(view, node, _after_reset(view, node, now), now)
+    history = replace(history, cordoned_at=_cordoned_at(view, node, now))
     known = {(each.kind, each.component): each for each in history.components}
     for fault in node.faults:
         if _is_its_own(view, fault) and not is_the_work(view, fault):
@@ -159,6 +161,16 @@ def _heard_peer_in(view: PairView, node: NodeView, now: float) -> str:
         steady = now - node.heard_since >= view.policy.recovery.stabilisation_seconds
         coming_back = coming_back or not steady
     return node.boot_id if node.hears_peer and not coming_back else node.history.heard_peer_in
+
+
+def _cordoned_at(view: PairView, node: NodeView, now: float) -> float:
+    """Since when somebody else keeps it cordoned; after that, until it has rejoined if VMs have left it meanwhile."""
+    since = node.history.cordoned_at
+    if node.cordoned and not node.closed:
+        return since or now
+    rejoins = (a for a in view.actions_on(node.name, ActionType.REJOIN) if not a.open and a.created_at > since)
+    served = not node.closed and (not have_left(view, node, since) or any(rejoins))
+    return 0.0 if served else since
 
 
 def _after_reset(view: PairView, node: NodeView, now: float) -> NodeHistory:

@@ -14,6 +14,7 @@ from avance.core.capacity import why_not_admitted, why_not_hold_all
 from avance.core.condition import Condition, answer
 from avance.core.control_plane import why_api_is_at_risk
 from avance.core.delivery_report import notifications_delivered
+from avance.core.evictions import evacuable
 from avance.core.failures import why_not_restarted
 from avance.core.fencing_report import fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
@@ -207,6 +208,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             _admitted(view, vm),
             _protected(view, vm, now),
             _migratable(vm),
+            evacuable(view, vm, now),
             _synced(view, vm),
             Condition("Stable", *stable(view, vm, now)),
             Condition("Ordered", *ordered(view, vm)),

@@ -31,6 +31,7 @@ def history_of(status: NodeStatus) -> NodeHistory:
         maintenance=_maintenance(status.maintenance) if status.maintenance else None,
         maintenance_ended_at=status.maintenance_ended_at.timestamp() if status.maintenance_ended_at else 0.0,
         heard_peer_in=status.heard_peer_in or "",
+        cordoned_at=status.cordoned_at.timestamp() if status.cordoned_at else 0.0,
     )
 
 
@@ -67,6 +68,7 @@ def history_status(history: NodeHistory, policy: MtbfPolicy) -> Object:
         "maintenance": _maintenance_status(history.maintenance) if history.maintenance else None,
         "maintenanceEndedAt": _time(history.maintenance_ended_at),
         "heardPeerIn": history.heard_peer_in,
+        "cordonedAt": _time(history.cordoned_at),
     }
     if down is not None:
         cause = {"kind": str(down.kind), "component": down.component} if down.kind else {}

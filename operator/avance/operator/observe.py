@@ -50,6 +50,12 @@ LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
 CPU_PER_CORE_MILLI = 100
 """KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
 
+MADE_BY = {
+    "kubevirt.io/workloadUpdateMigration": "KubeVirt's workload update",
+    "kubevirt.io/evacuationMigration": "KubeVirt's evacuation",
+}
+"""Annotations by which virt-controller marks the migrations that it makes by itself."""
+
 CONTROL_PLANE_LABELS = tuple(
     f"node-role.kubernetes.io/{role}={value}"
     for role in ("control-plane", "master", "etcd", "arbiter")
@@ -292,10 +298,12 @@ def _odd_phase(status: Object) -> VmPhase:
 def _migration(migration: Object) -> MigrationView:
     status = migration.get("status", {})
     state = status.get("migrationState") or {}
+    annotations = migration["metadata"].get("annotations") or {}
     return MigrationView(
         name=migration["metadata"]["name"],
         phase=status.get("phase", ""),
         failure=state.get("failureReason", ""),
+        by=next((words for mark, words in MADE_BY.items() if mark in annotations), ""),
     )
 
 

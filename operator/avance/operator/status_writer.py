@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 
 from avance.core.condition import BAD_WHEN_TRUE
+from avance.core.evictions import EVICTION_REFUSED
 from avance.core.model import PairView
 from avance.core.plan import Plan
 from avance.core.report import PairReport, VmReport
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
-from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS, Resource
+from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS, Resource
 from avance.operator.disk_status import disks_object
 from avance.operator.events import EventPoster
 from avance.operator.status import pair_status, vm_status
@@ -73,6 +74,7 @@ class StatusWriter:
                 self._events.tell(AVANCE_PAIRS, pair, "WouldDo", sentence)
 
     def _tell_turns(self, resource: Resource, obj: Object, known: Object, status: Object) -> None:
+        """Also about the node, where it refuses an eviction: whoever drains a node looks there."""
         before = {condition["type"]: condition["status"] for condition in known.get("conditions") or ()}
         for condition in status["conditions"]:
             turned = before.get(condition["type"]) not in (None, condition["status"])
@@ -80,3 +82,7 @@ class StatusWriter:
                 word = condition["type"] if condition["status"] == "True" else f"Not{condition['type']}"
                 bad = condition["status"] == ("True" if condition["type"] in BAD_WHEN_TRUE else "False")
                 self._events.tell(resource, obj, word, condition["message"], warning=bad)
+                node = self._store.get(NODES, status.get("primary", ""))
+                if bad and condition["reason"] == EVICTION_REFUSED and node is not None:
+                    told = f"{obj['metadata']['namespace']}/{obj['metadata']['name']}: {condition['message']}"
+                    self._events.tell(NODES, node, word, told, warning=True)

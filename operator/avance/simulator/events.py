@@ -232,6 +232,22 @@ def evict(sim: Simulation, vm: str) -> None:
         sim.api.change(sim.api.instances, vm, evacuate_from=instance.node)
 
 
+@EVENTS.says("somebody drains {node}", "somebody (?P<ends>gives up draining) {node}")
+def drain(sim: Simulation, node: str, ends: str = "") -> None:
+    """`kubectl drain`: cordons, evicts every VM there, and again what is left every 5 s, until it is stopped."""
+    if ends:
+        sim.kubevirt.drained.discard(node)
+        return
+    cordon(sim, node)
+    sim.kubevirt.drained.add(node)
+
+
+@EVENTS.says("KubeVirt updates the workload of {vm}")
+def update_workload(sim: Simulation, vm: str) -> None:
+    """Its launcher is of an older release: virt-controller moves it by itself, as often as that takes."""
+    sim.kubevirt.outdated[vm] = sim.now
+
+
 @EVENTS.says("somebody force-deletes the pods of {vm}")
 def force_delete(sim: Simulation, vm: str) -> None:
     for pod in sim.api.pods_of(vm):
@@ -241,6 +257,8 @@ def force_delete(sim: Simulation, vm: str) -> None:
 @EVENTS.says("somebody cordons {node}", "somebody (?P<un>uncordons) {node}")
 def cordon(sim: Simulation, node: str, un: str = "") -> None:
     sim.api.change(sim.api.nodes, node, cordoned=not un, cordoned_by_us=False)
+    if un:
+        sim.kubevirt.drained.discard(node)
 
 
 @EVENTS.says("somebody asks to restart {vm}")
@@ -312,6 +330,8 @@ def mend_everything(sim: Simulation) -> None:
             guest.mind.paused = guest.mind.frozen = guest.mind.agent_stopped = False
         if any(action.type is ActionType.GIVE_UP and action.target == vm for action in sim.records.all()):
             ask_restart(sim, vm)
+    sim.kubevirt.drained.clear()
+    sim.kubevirt.outdated.clear()
     for vm in sim.disks.mend() if sim.disks else ():
         sim.api.change(sim.api.vms, vm, written=None)  # who restores a backup forgets what was written last
     sim.operator_may_run = True

@@ -20,6 +20,10 @@ GRACE_SECONDS = 60.0
 """How long a guest that does not hear the power button is given before it is killed."""
 KILL_SECONDS = 2.0
 """How long a guest whose pod is gone runs on after its node reaches the API."""
+OTHERS_SECONDS = 5.0
+"""How often `kubectl drain` evicts what is left, and virt-controller looks for outdated launchers."""
+UPDATE_PATIENCE_SECONDS = 300.0
+"""How long virt-controller waits for a node that takes the target pod of a migration of its own."""
 
 
 class KubeVirt:
@@ -29,6 +33,11 @@ class KubeVirt:
         self._world = world
         self._disks = disks
         self.migrations = LiveMigrations(self._api, world)
+        self.drained: set[str] = set()
+        """Servers that somebody drains."""
+        self.outdated: dict[str, float] = {}
+        """VMs whose launcher is of an older release than KubeVirt, and since when."""
+        self._others_due = 0.0
         self._boot_trouble: set[tuple[str, str]] = set()
         """VM and server; an empty server means every one."""
         self._hangs_once_up: set[str] = set()
@@ -44,7 +53,25 @@ class KubeVirt:
                 self._node_side(server, now)
         for instance in list(self._api.instances.values()) if controls else ():
             self._instance(instance, now)
+        if controls and now >= self._others_due:
+            self._others_due = now + OTHERS_SECONDS
+            self._act_for_others(now)
         self.migrations.tick(now, controls)
+
+    def _act_for_others(self, now: float) -> None:
+        """Evictions of a drain, tried again and again, and migrations that virt-controller makes by itself."""
+        for instance in list(self._api.instances.values()):
+            if instance.node in self.drained and not instance.phase.final:
+                self._api.change(self._api.instances, instance.vm, evacuate_from=instance.node)
+        moved = [each for each in self._api.migrations.values() if each.phase == "Succeeded"]
+        updated = {each.vm for each in moved if each.entered_at > self.outdated.get(each.vm, now)}
+        self.outdated = {vm: since for vm, since in self.outdated.items() if vm not in updated}
+        for vm in sorted(self.outdated):
+            live = self._api.instances.get(vm)
+            other = next((name for name in self._world.servers if live and name != live.node), "")
+            if live is not None and live.phase is VmPhase.RUNNING and other:
+                name = f"kubevirt-workload-update-{vm.rpartition('/')[2]}-{now:.0f}"
+                self.migrations.create(name, vm, other, UPDATE_PATIENCE_SECONDS, now, by="KubeVirt's workload update")
 
     @property
     def answers(self) -> bool:

@@ -34,7 +34,9 @@ class LiveMigrations:
         """By VM."""
         self.most_at_once = 0
 
-    def create(self, name: str, vm: str, destination: str, unschedulable_seconds: float, now: float) -> str:
+    def create(
+        self, name: str, vm: str, destination: str, unschedulable_seconds: float, now: float, by: str = ""
+    ) -> str:
         """Returns why it is refused, empty if it is not; one of that name already is no refusal."""
         instance = self._api.instances.get(vm)
         if name in self._api.migrations:
@@ -45,7 +47,8 @@ class LiveMigrations:
             return "in-flight migration detected"
         if not instance.migratable:
             return "cannot migrate VMI: it is not live-migratable"
-        migration = Migration(name, vm, instance.uid, instance.node, destination, unschedulable_seconds, "Pending", now)
+        between = instance.node, destination
+        migration = Migration(name, vm, instance.uid, *between, unschedulable_seconds, "Pending", now, by=by)
         self._api.put(self._api.migrations, name, migration)
         return ""
 

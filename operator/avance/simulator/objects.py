@@ -140,6 +140,7 @@ class Migration:
     entered_at: float
     target_pod: str = ""
     failure: str = ""
+    by: str = ""
 
     @property
     def final(self) -> bool:

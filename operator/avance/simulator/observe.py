@@ -132,7 +132,7 @@ class Observer:
             prefers=vm.prefers,
             instance=self._instance(instance, vm.health_check, now) if instance else None,
             migrations=tuple(
-                MigrationView(m.name, m.phase, m.failure) for m in seen.migrations.values() if m.vm == vm.key
+                MigrationView(m.name, m.phase, m.failure, m.by) for m in seen.migrations.values() if m.vm == vm.key
             ),
             last_node=vm.last_node,
             moved_at=vm.moved_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from avance.core.departures import have_left
 from avance.core.fitness import why_replaced
 from avance.core.intents import Intent, LookAgain, incident_id, intent
 from avance.core.liveness import Life, judge, standing_evidence
@@ -15,6 +16,9 @@ def take_it_back(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
     for node in view.nodes:
         if node.replaced:
             yield _identify(view, node)
+            continue
+        if _was_drained(view, node, now):
+            yield _uncordoned(view, node)
             continue
         if not (node.closed or node.out_of_service) or _restarts_pending(view, node.name):
             continue
@@ -41,6 +45,25 @@ def _identify(view: PairView, node: NodeView) -> Intent:
         reason="ServerReplaced",
         message=why_replaced(node),
         incident=incident_id("replaced", node.name, node.history.system_uuid, node.system_uuid),
+    )
+
+
+def _was_drained(view: PairView, node: NodeView, now: float) -> bool:
+    """Somebody had cordoned it, VMs have left it since, and now it is open again."""
+    if node.cordoned or node.closed or node.out_of_service or not have_left(view, node, node.history.cordoned_at):
+        return False
+    return judge(view, node, now).life is Life.ALIVE
+
+
+def _uncordoned(view: PairView, node: NodeView) -> Intent:
+    """Planned downtime by another hand ends like any other: the server is watched before VMs go back to it."""
+    return intent(
+        view,
+        ActionType.REJOIN,
+        node.name,
+        reason="Uncordoned",
+        message=f"somebody has uncordoned {node.name}, which VMs had left: watching it before they go back",
+        incident=incident_id("uncordoned", node.name, node.history.cordoned_at),
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from avance.core.failures import given_up, surrender_to_crashes
 from avance.core.intents import SERVER_CRASH, Intent, LookAgain, crash_incident, intent
+from avance.core.licence import may_hold
 from avance.core.liveness import Life, judge, standing_evidence
-from avance.core.model import ActionType, ActionView, PairView, VmView
+from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.order import in_order
 from avance.core.replication import why_not_fence, why_not_start_on
 
@@ -22,6 +23,8 @@ def fence_the_dead_server(view: PairView, now: float) -> Iterator[Intent | LookA
         if verdict.reconsider_at is not None:
             yield LookAgain(verdict.reconsider_at)
         if verdict.life is not Life.DEAD or standing_evidence(view, node.name) is not None:
+            continue
+        if _is_somebodys(view, node):
             continue
         spared, until = why_not_fence(view, node, now)
         if until is not None:
@@ -58,6 +61,14 @@ def restart_its_vms_on_the_survivor(view: PairView, now: float) -> Iterator[Inte
                     destination=survivor.name,
                     instance_uid=vm.instance.uid,
                 )
+
+
+def _is_somebodys(view: PairView, node: NodeView) -> bool:
+    """A person has cordoned it, and it holds no VM: whoever drained it may have it open on the bench.
+
+    Nothing waits for the proof that it is off, and switching it could harm the hand or the firmware in it.
+    """
+    return node.cordoned and not node.closed and not node.out_of_service and not may_hold(view, node.name)
 
 
 def _proven_fences(view: PairView) -> list[ActionView]:

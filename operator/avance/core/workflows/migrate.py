@@ -48,9 +48,10 @@ def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progre
     )
     if hindrance:
         return cancel("Move", f"{vm.key} stays on {vm.node}: {hindrance}")
-    other = next((migration.name for migration in vm.migrations if not migration.final), "")
-    if other:
-        return wait("Move", f"waiting for the migration {other} of {vm.key} to end")
+    other = next((migration for migration in vm.migrations if not migration.final), None)
+    if other is not None:
+        by = f" by {other.by}" if other.by else ""
+        return wait("Move", f"waiting for the migration {other.name} of {vm.key}{by} to end")
     limit = view.policy.migration.unschedulable_seconds
     order = CreateMigration(action.name, vm.key, action.destination, limit)
     return act("Move", f"asking KubeVirt to move {vm.key} to {action.destination}", order)
