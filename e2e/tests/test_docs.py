@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         await plane.stop()
 
 
+async def kinds_served(environment: dict[str, str]) -> bool:
+    """A person takes longer than the API server from the installation to the first pair."""
+    process = await asyncio.create_subprocess_exec(
+        "kubectl", "get", "pair,pvm,action", "--all-namespaces", env=environment,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    return await process.wait() == 0
+
+
 async def test_every_command_works(desk: tuple[Path, dict[str, str]]) -> None:
     directory, environment = desk
     failures = []
@@ -122,6 +132,8 @@ async def test_every_command_works(desk: tuple[Path, dict[str, str]]) -> None:
             text, cwd=directory, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         output, _ = await process.communicate()
+        if text.startswith("helm install"):
+            await wait_until(partial(kinds_served, environment), 30, "the chart's kinds to be served")
         if process.returncode:
             failures.append(f"docs/{command.page}.md: {command.text}\n{output.decode()}")
     assert not failures, "\n".join(failures)

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from avance.api.protected_vm import ProtectedVM
-from avance.cli.availability import availability
+from avance.cli.availability import Availability, availability
 from avance.cli.command_line import main, parser
 from avance.cli.report import as_json, as_lines
 from avance.cli.terminal import plain
+from avance.core.model import ActionType, ActionView, FenceEvidence, StepView
+from avance.core.outage_phases import Part, parts
 from avance.operator.clock import to_api
 from tests.cli.glimpses import SMALL
+from tests.core.views import action
 
 NOW = datetime(2026, 5, 1, 9, 14, 7, tzinfo=UTC).timestamp()
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -85,18 +88,60 @@ def test_less_than_a_day_tells_nothing_of_a_year() -> None:
     assert lines[-1].endswith("less than a day tells nothing of a year.")
 
 
-def test_the_sample_of_the_documentation_is_what_is_printed() -> None:
+def crashed(at: float) -> tuple[ActionView, ...]:
+    """What was done about a crash: noticed after 3 s, proven off after another 5."""
+    proof = FenceEvidence("node-a", "bmc", "uuid", "boot", "beat", at + 8, "read twice as Off")
+    fence = action(ActionType.FENCE, "node-a", incident="crash-1", created_at=at + 3, evidence=proof)
+    restarts = (
+        action(ActionType.COLD_RESTART, vm, incident="crash-1", created_at=at + 8, steps=(StepView("Start", at + 10),))
+        for vm in ("shop/till", "shop/web")
+    )
+    return fence, *restarts
+
+
+def documented() -> list[Availability]:
     asked, crash = NOW - 20 * DAY, NOW - 2 * DAY
-    till = [outage(asked, asked + 340, cause="Requested", planned=True), outage(crash, crash + 22, cause="ServerCrash")]
-    web = [outage(crash, crash + 31, cause="ServerCrash")]
+    told = {"cause": "ServerCrash", "incident": "crash-1"}
+    till = [outage(asked, asked + 340, cause="Requested", planned=True), outage(crash, crash + 22, **told)]
     sums = {"year": 2026, "plannedSeconds": 340, "unplannedSeconds": 22}
-    found = [
-        availability("shop/till", vm(NOW - 40 * DAY, downtime=sums, outages=till), NOW),
-        availability("shop/web", vm(NOW - 40 * DAY, downtime={"year": 2026, "unplannedSeconds": 31}, outages=web), NOW),
+    web = {"downtime": {"year": 2026, "unplannedSeconds": 31}, "outages": [outage(crash, crash + 31, **told)]}
+    return [
+        availability("shop/till", vm(NOW - 40 * DAY, downtime=sums, outages=till), NOW, crashed(crash)),
+        availability("shop/web", vm(NOW - 40 * DAY, **web), NOW, crashed(crash)),
     ]
+
+
+def test_the_sample_of_the_documentation_is_what_is_printed() -> None:
     text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
     shown = text.partition("$ avance report --cost-per-hour 1000\n")[2].partition("```")[0]
-    assert shown.splitlines() == list(as_lines("shop", found, NOW, 1000, plain))
+    assert shown.splitlines() == list(as_lines("shop", documented(), NOW, 1000, plain))
+
+
+def test_programs_get_causes_parts_and_the_whole_comparison() -> None:
+    told = json.loads(json.dumps(as_json("shop", documented(), NOW, 1000.0)))
+    assert told["causes"] == [
+        {
+            "cause": "ServerCrash",
+            "planned": False,
+            "outages": 2,
+            "seconds": 53,
+            "parts": {"Detection": 6.0, "Fence": 10.0, "Release": 4.0, "Boot": 33.0},
+        },
+        {"cause": "Requested", "planned": True, "outages": 1, "seconds": 340, "parts": {}},
+    ]
+    pair = next(each for each in told["comparison"] if each["name"] == "this pair, as measured")
+    assert (pair["downSecondsAYear"], pair["costAYear"]) == (283, 78.63)
+
+
+def test_what_is_not_on_record_belongs_to_the_next_part() -> None:
+    fence, *_ = crashed(NOW)
+    assert parts("shop/till", "crash-1", NOW, NOW + 20, ()) == {}
+    assert parts("shop/till", "crash-1", NOW, NOW + 20, (fence,)) == {Part.DETECTION: 3, Part.FENCE: 5, Part.BOOT: 12}
+    assert parts("shop/till", "crash-1", NOW, NOW + 5, (fence,)) == {
+        Part.DETECTION: 3,
+        Part.FENCE: 2,
+        Part.BOOT: 0,
+    }
 
 
 def test_programs_get_the_same() -> None:

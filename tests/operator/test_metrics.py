@@ -3,8 +3,12 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from avance.core.model import ActionPhase, ActionType, ActionView, PairView, StepView
+import pytest
+
+from avance.core.ledger import Ledger
+from avance.core.model import ActionPhase, ActionType, ActionView, InstanceView, PairView, StepView, VmPhase
 from avance.core.phase_times import BUDGETS, Phase
 from avance.core.policy import Mode, PairPolicy, Pause
 from avance.core.report import report
@@ -146,3 +150,17 @@ def test_names_follow_the_conventions_and_every_metric_says_what_it_is() -> None
         assert family.name.startswith(("avance_", "process_")), family.name
         assert family.documentation, family.name
         assert not family.name.endswith(("_ms", "_minutes", "_gauge", "_histogram")), family.name
+
+
+def test_the_downtime_of_this_year_is_told_with_the_outage_that_lasts() -> None:
+    year = datetime.fromtimestamp(NOW, UTC).year
+    kept = Ledger(year, planned=60.0, unplanned=30.0)
+    found = told(pair(vms=(running(created_at=NOW - 1000, ledger=kept),)))
+    assert found["vm_downtime_seconds default web planned"] == 60
+    assert found["vm_downtime_seconds default web unplanned"] == 30
+    assert found["vm_availability_ratio default web"] == pytest.approx(0.97)
+    old = told(pair(vms=(running(created_at=NOW - 1000, ledger=replace(kept, year=year - 1)),)))
+    assert (old["vm_downtime_seconds default web unplanned"], old["vm_availability_ratio default web"]) == (0, 1)
+    ended = InstanceView("web-1", VmPhase.FAILED, "node-a", ready=False, ended_at=NOW - 10)
+    down = told(pair(vms=(running(created_at=NOW - 1000, ledger=kept, instance=ended),)))
+    assert down["vm_downtime_seconds default web unplanned"] == 40

@@ -6,10 +6,14 @@ counted up to now; what nobody observed is counted nowhere.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from avance.api.protected_vm import Outage, ProtectedVM
+from avance.core.ledger import Ledger, year_so_far
+from avance.core.model import ActionView
+from avance.core.outage_phases import Part, parts
 
 HOURS_A_YEAR = 8766.0
 """The mean year of the calendar."""
@@ -26,6 +30,8 @@ class Availability:
     unplanned: float
     outages: tuple[Outage, ...]
     """The latest ones of this year, oldest first, the one that lasts included."""
+    parts: tuple[dict[Part, float], ...] = ()
+    """Where the time of each of them went; empty where that is not on record."""
 
     @property
     def share(self) -> float:
@@ -52,26 +58,54 @@ CLASSES = (
 )
 
 
-def availability(key: str, vm: ProtectedVM, now: float) -> Availability:
-    """From the status of a ProtectedVM."""
-    year = datetime.fromtimestamp(now, UTC).year
-    begin = datetime(year, 1, 1, tzinfo=UTC).timestamp()
-    created = vm.metadata.creation_timestamp
-    since = max(begin, created.timestamp()) if created else begin
-    known = vm.status.downtime
-    counted = known if known is not None and known.year == year else None
-    outages = tuple(each for each in vm.status.outages if each.until is None or each.until.timestamp() >= begin)
-    lasting = _lasting(vm, begin, now)
+def availability(key: str, vm: ProtectedVM, now: float, actions: Iterable[ActionView] = ()) -> Availability:
+    """From the status of a ProtectedVM; where the time went is told by the recorded actions."""
+    known, created, began = vm.status.downtime, vm.metadata.creation_timestamp, vm.status.outage_since
+    ledger = Ledger(known.year, known.planned_seconds, known.unplanned_seconds) if known else None
+    year = datetime(datetime.fromtimestamp(now, UTC).year, 1, 1, tzinfo=UTC).timestamp()
+    outages = tuple(each for each in vm.status.outages if each.until is None or each.until.timestamp() >= year)
     planned_now = bool(outages and outages[-1].until is None and outages[-1].planned)
+    so_far = year_so_far(
+        ledger, created.timestamp() if created else None, began.timestamp() if began else None, planned_now, now
+    )
+    recorded = tuple(actions)
     return Availability(
         vm=key,
-        observed=max(0.0, now - since),
-        planned=(counted.planned_seconds if counted else 0) + (lasting if planned_now else 0.0),
-        unplanned=(counted.unplanned_seconds if counted else 0) + (0.0 if planned_now else lasting),
+        observed=so_far.observed,
+        planned=so_far.planned,
+        unplanned=so_far.unplanned,
         outages=outages,
+        parts=tuple(_parts(key, outage, now, recorded) for outage in outages),
     )
 
 
-def _lasting(vm: ProtectedVM, begin: float, now: float) -> float:
-    began = vm.status.outage_since
-    return max(0.0, now - max(begin, began.timestamp())) if began else 0.0
+def _parts(key: str, outage: Outage, now: float, actions: tuple[ActionView, ...]) -> dict[Part, float]:
+    until = outage.until.timestamp() if outage.until else now
+    return parts(key, outage.incident, outage.since.timestamp(), until, actions) if outage.incident else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The latest outages of one cause, of all VMs together; seconds."""
+
+    name: str
+    planned: bool
+    outages: int
+    seconds: float
+    parts: dict[Part, float]
+    """Where the time went, as far as the actions on record tell."""
+
+
+def by_cause(found: Iterable[Availability], now: float) -> tuple[Cause, ...]:
+    """What cost most comes first."""
+    causes: dict[tuple[str, bool], Cause] = {}
+    for each in found:
+        for outage, spent in zip(each.outages, each.parts, strict=True):
+            key = (outage.cause or "not known", outage.planned)
+            old = causes.get(key, Cause(*key, 0, 0.0, {}))
+            lasted = (outage.until.timestamp() if outage.until else now) - outage.since.timestamp()
+            together = {
+                part: old.parts.get(part, 0.0) + spent.get(part, 0.0) for part in Part if part in {**old.parts, **spent}
+            }
+            causes[key] = Cause(*key, old.outages + 1, old.seconds + lasted, together)
+    return tuple(sorted(causes.values(), key=lambda cause: (cause.planned, -cause.seconds, cause.name)))

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from avance.cli import options
-from avance.cli.availability import CLASSES, HOURS_A_YEAR, Availability, availability
+from avance.cli.availability import CLASSES, HOURS_A_YEAR, Availability, availability, by_cause
 from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
 from avance.cli.terminal import STRONG, Paint, length, paint, table
 from avance.core.moments import day_and_clock
+from avance.core.outage_phases import Part
 
 DAY = 86400.0
+THIS_PAIR = "this pair, as measured"
 
 
 def add(commands: options.Commands) -> None:
@@ -50,7 +52,7 @@ def _run(chosen: Namespace) -> int:
     seen = look(chosen)
     if not seen.vms:
         raise Failure(f"pair {seen.pair.metadata.name} has no VMs to report on", USAGE)
-    found = [availability(key, vm, seen.seen_at) for key, vm in sorted(seen.vms.items())]
+    found = [availability(key, vm, seen.seen_at, seen.view.actions) for key, vm in sorted(seen.vms.items())]
     name = seen.pair.metadata.name
     if chosen.output == "json":
         sys.stdout.write(f"{json.dumps(as_json(name, found, seen.seen_at, chosen.cost_per_hour), indent=2)}\n")
@@ -83,6 +85,8 @@ def as_lines(
             for since, vm, outage in outages
         ]
         yield from table(rows)
+        yield ""
+        yield from _causes(found, now)
     yield ""
     yield from _comparison(found, cost_per_hour)
 
@@ -96,12 +100,26 @@ def _row(each: Availability, cost_per_hour: float | None) -> tuple[str, ...]:
     return (each.vm, *figures, *((_money(each.unplanned / 3600 * cost_per_hour),) if cost_per_hour is not None else ()))
 
 
+def _causes(found: Sequence[Availability], now: float) -> Iterator[str]:
+    """Where the time of the latest outages went; parts that nobody has on record are not shown."""
+    causes = by_cause(found, now)
+    known = [part for part in Part if any(part in cause.parts for cause in causes)]
+    rows = [
+        (
+            f"{cause.name}, planned" if cause.planned else cause.name,
+            str(cause.outages),
+            length(cause.seconds),
+            *(length(cause.parts[part]) if part in cause.parts else "" for part in known),
+        )
+        for cause in causes
+    ]
+    yield from table([("CAUSE", "OUTAGES", "DOWN", *(part.upper() for part in known)), *rows])
+
+
 def _comparison(found: Sequence[Availability], cost_per_hour: float | None) -> Iterator[str]:
     """What a year brings: this pair by its worst VM so far, beside what other installations are held to reach."""
     worst = min(found, key=lambda each: each.share)
     tells = worst.observed >= DAY
-    measured = [("this pair, as measured", worst.share, (1.0 - worst.share) * HOURS_A_YEAR)] if tells else []
-    references = [(each.name, each.share, each.hours_a_year) for each in CLASSES]
     titles = ("A YEAR OF", "AVAILABLE", "DOWN", *(("COST",) if cost_per_hour is not None else ()))
     rows = [
         (
@@ -110,7 +128,7 @@ def _comparison(found: Sequence[Availability], cost_per_hour: float | None) -> I
             length(hours * 3600),
             *((_money(hours * cost_per_hour),) if cost_per_hour is not None else ()),
         )
-        for name, share, hours in sorted([*measured, *references], key=lambda row: row[1])
+        for name, share, hours in _compared(found)
     ]
     yield from table([titles, *rows])
     yield ""
@@ -118,6 +136,14 @@ def _comparison(found: Sequence[Availability], cost_per_hour: float | None) -> I
         yield f"The pair's year carries on what its worst VM has had in {length(worst.observed)}: see docs/report.md."
     else:
         yield f"Of this pair {length(worst.observed)} are known: less than a day tells nothing of a year."
+
+
+def _compared(found: Sequence[Availability]) -> list[tuple[str, float, float]]:
+    """Name, share and hours down in a year; the least available first. A pair of less than a day is left out."""
+    worst = min(found, key=lambda each: each.share)
+    measured = [(THIS_PAIR, worst.share, (1.0 - worst.share) * HOURS_A_YEAR)] if worst.observed >= DAY else []
+    references = [(each.name, each.share, each.hours_a_year) for each in CLASSES]
+    return sorted([*measured, *references], key=lambda row: row[1])
 
 
 def as_json(pair: str, found: Sequence[Availability], now: float, cost_per_hour: float | None) -> dict[str, Any]:
@@ -140,7 +166,25 @@ def as_json(pair: str, found: Sequence[Availability], now: float, cost_per_hour:
             }
             for each in found
         ],
-        "comparison": [{"name": each.name, "available": each.share} for each in CLASSES],
+        "causes": [
+            {
+                "cause": cause.name,
+                "planned": cause.planned,
+                "outages": cause.outages,
+                "seconds": round(cause.seconds),
+                "parts": {str(part): round(seconds, 1) for part, seconds in cause.parts.items()},
+            }
+            for cause in by_cause(found, now)
+        ],
+        "comparison": [
+            {
+                "name": name,
+                "available": share,
+                "downSecondsAYear": round(hours * 3600),
+                "costAYear": None if cost_per_hour is None else round(hours * cost_per_hour, 2),
+            }
+            for name, share, hours in _compared(found)
+        ],
     }
 
 

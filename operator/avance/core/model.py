@@ -15,6 +15,7 @@ from avance.core.edits import Edit
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
 from avance.core.history import NOTHING_REMEMBERED, NodeHistory
+from avance.core.ledger import Ledger
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
 from avance.core.resources import NOTHING
@@ -204,6 +205,9 @@ class VmView:
     """Counts the changes of its spec."""
     seen_at: float = 0.0
     """When the operator saw it first."""
+    created_at: float | None = None
+    ledger: Ledger | None = None
+    """Its outages that have ended, kept in its status."""
 
     @property
     def key(self) -> str:

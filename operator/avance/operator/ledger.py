@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from avance.api.protected_vm import ProtectedVMStatus
+from avance.core.ledger import Ledger
 from avance.core.outage import Outage
 from avance.operator.clock import from_api, to_api
 
@@ -30,6 +32,12 @@ def ledger(previous: Object, outage: Outage | None, now: float) -> Object:
         return {"outages": outages or None, "downtime": downtime}
     ended = _ended(outages, began, now)
     return {"outages": ended, "downtime": _added(downtime, ended[-1], now)}
+
+
+def ledger_of(status: ProtectedVMStatus) -> Ledger | None:
+    """What the status says of the outages that have ended; None before the first."""
+    known = status.downtime
+    return Ledger(known.year, known.planned_seconds, known.unplanned_seconds) if known else None
 
 
 def _with(outages: list[Object], since: str, outage: Outage) -> list[Object]:

@@ -38,6 +38,7 @@ from avance.operator.clock import from_api
 from avance.operator.disk_status import written_of
 from avance.operator.guests import guest_signs, signs_of
 from avance.operator.history import history_of
+from avance.operator.ledger import ledger_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
@@ -196,6 +197,8 @@ class Observer:
             depends_on=pvm.spec.depends_on,
             generation=obj["metadata"].get("generation", 0),
             seen_at=self._store.first_seen(PROTECTED_VMS, obj, "uid"),
+            created_at=pvm.metadata.creation_timestamp.timestamp() if pvm.metadata.creation_timestamp else None,
+            ledger=ledger_of(pvm.status),
         )
 
     def _needs(self, pvm: ProtectedVM) -> Resources:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from avance.core.condition import BAD_WHEN_TRUE, Condition
-from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView
+from avance.core.ledger import PLANNED, UNPLANNED, year_so_far
+from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.node_report import NodeReport
 from avance.core.phase_times import measure
 from avance.core.report import PairReport, VmReport
@@ -84,6 +85,14 @@ VM_REASON = Kind(
 VM_DOWN_SINCE = Kind(
     "vm_down_since_timestamp_seconds", "Since when the VM is down though it shall run; absent while it runs", _VM
 )
+VM_DOWNTIME = Kind(
+    "vm_downtime_seconds",
+    "How long the VM was down this year (UTC) though it should have run; kind is planned (asked for) or unplanned",
+    (*_VM, "kind"),
+)
+VM_AVAILABILITY = Kind(
+    "vm_availability_ratio", "What part of this year's time the VM ran, 0 to 1; planned downtime does not count", _VM
+)
 VM_FAILED_MOVES = Kind(
     "vm_failed_moves", "Moves of the VM that failed within the last hour, and none succeeded since", _VM
 )
@@ -121,7 +130,7 @@ def pair_series(view: PairView, told: PairReport, now: float) -> Iterator[Sample
         yield from _node(view, node)
     failed_moves = _failed_moves(view.actions, now)
     for vm in told.vms:
-        yield from _vm(view, vm, failed_moves[vm.key])
+        yield from _vm(view, vm, failed_moves[vm.key], now)
 
 
 def _conditions(
@@ -154,7 +163,7 @@ def _faults(labels: tuple[str, ...], node: NodeView) -> Iterator[Sample]:
         yield Sample(FENCE_CHECKED, labels, node.power.observed_at)
 
 
-def _vm(view: PairView, told: VmReport, failed_moves: int) -> Iterator[Sample]:
+def _vm(view: PairView, told: VmReport, failed_moves: int, now: float) -> Iterator[Sample]:
     labels, vm = (view.name, *told.key.split("/")), view.vm(told.key)
     yield Sample(VM_INFO, (*labels, told.phase, told.primary, told.backup), 1)
     yield from _conditions(VM_CONDITION, VM_REASON, labels, told.conditions)
@@ -166,8 +175,17 @@ def _vm(view: PairView, told: VmReport, failed_moves: int) -> Iterator[Sample]:
         yield Sample(VM_FAILOVER_SECONDS, (*labels, told.last_failover.kind), told.last_failover.seconds)
     if vm is not None:
         yield Sample(VM_SHALL_RUN, labels, float(vm.should_run))
+        yield from _availability(labels, vm, told, now)
         if vm.storage is not None:
             yield from _disks(labels, view, vm.storage)
+
+
+def _availability(labels: tuple[str, ...], vm: VmView, told: VmReport, now: float) -> Iterator[Sample]:
+    since, planned = (told.outage.since, told.outage.planned) if told.outage else (None, False)
+    so_far = year_so_far(vm.ledger, vm.created_at, since, planned, now)
+    yield Sample(VM_DOWNTIME, (*labels, PLANNED), so_far.planned)
+    yield Sample(VM_DOWNTIME, (*labels, UNPLANNED), so_far.unplanned)
+    yield Sample(VM_AVAILABILITY, labels, so_far.share)
 
 
 def _disks(labels: tuple[str, ...], view: PairView, storage: StorageView) -> Iterator[Sample]:
