@@ -45,7 +45,7 @@ async def until_served(api: Api) -> None:
 
 
 async def until_noted(api: Api) -> None:
-    """Awaits that the API server notes who edits: some seconds after it has the kinds it can."""
+    """Awaits that the API server notes who edits: for some seconds after it has the kinds it answers 503 instead."""
     pair = {
         "apiVersion": "avance.dev/v1alpha1",
         "kind": "AvancePair",
@@ -54,7 +54,12 @@ async def until_noted(api: Api) -> None:
     }
 
     async def noted() -> bool:
-        made = await api.post("/apis/avance.dev/v1alpha1/avancepairs", pair, dryRun="All")
+        try:
+            made = await api.post("/apis/avance.dev/v1alpha1/avancepairs", pair, dryRun="All")
+        except ApiError as error:
+            if error.status == 503:
+                return False
+            raise
         return "avance.dev/edits" in made["metadata"].get("annotations", {})
 
     await wait_until(noted, 60, "the API server notes who edits")

@@ -9,8 +9,10 @@ import pytest_asyncio
 
 from avance.api import AvancePair, ProtectedVM
 from avance.core.intents import Intent
-from avance.core.model import ActionType, ActionView
+from avance.core.model import ActionType, ActionView, PairView
+from avance.core.policy import PairPolicy
 from avance.core.progress import succeed, wait
+from avance.core.retention import disposable
 from avance.kube.client import Kube
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, VIRTUAL_MACHINES
 from avance.kubevirt.overlay import holds
@@ -241,7 +243,8 @@ async def test_old_records_go_but_not_those_that_a_decision_rests_on(
         await recorded(old, pair, wanted)
         await old.journal.advance(old.action(wanted.name), succeed("Done", "done"))
     await recorded(old, pair, under_way)
-    await old.journal.prune(ActionLog(old.store).of_pair(PAIR), keep=1)
+    view = PairView(PAIR, actions=ActionLog(old.store).of_pair(PAIR), policy=PairPolicy(retained_actions=1))
+    await old.journal.remove(disposable(view, 0.0))
     left = {each["metadata"]["name"] for each in (await kube.list(AVANCE_ACTIONS)).items if of_pair(each)}
     # The newest fence of a node may be what a start rests on, and the records of one incident go together.
     assert left == {under_way.name, reports[0].name, fence.name}

@@ -15,6 +15,7 @@ from avance.cli import main
 from avance.cli.command_line import COMMANDS, parser
 from avance.cli.completion import SHELLS, script
 from avance.cli.exits import UNREACHABLE
+from avance.cli.kubectl_completion import answer
 from avance.cli.options import duration
 from avance.cli.terminal import length, table
 
@@ -193,6 +194,32 @@ def test_other_shells_take_their_script(shell: str, tmp_path: Path) -> None:
     if program is not None:  # its own parser, where this machine has it
         (tmp_path / "script").write_text(text)
         subprocess.run([program, "-n", tmp_path / "script"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["sta"], ["status", ":4"]),
+        (["status", "--wat"], ["--watch", ":4"]),
+        (["status", "-o", ""], ["text", "json", ":4"]),
+        (["status", "--output", "j"], ["json", ":4"]),
+        (["status", "--watch", ""], [":4"]),
+        (["log", "--type", "Rej"], ["Rejoin", ":4"]),
+        (["status", "--kubeconfig", "/etc"], [":0"]),
+        (["vm", "cr"], ["create", ":4"]),
+        (["vm", "create", "--cor"], ["--cores", ":4"]),
+        (["completion", ""], [*SHELLS, ":4"]),
+        (["nonsense", "x"], [":4"]),
+    ],
+)
+def test_kubectl_is_told_what_can_be_typed(typed: list[str], offered: list[str]) -> None:
+    assert [line.partition("\t")[0] for line in answer(parser(), typed)] == offered
+
+
+def test_kubectl_is_told_of_every_command_with_what_it_is_for() -> None:
+    lines = dict(line.partition("\t")[::2] for line in answer(parser(), []))
+    assert set(lines) - {":4"} == set(NAMES)
+    assert all(about for name, about in lines.items() if name != ":4")
 
 
 def test_as_a_plugin_of_kubectl_it_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from avance.cli.explain import explanation
 from avance.cli.install_check import as_text as checked
 from avance.cli.log import as_lines, chosen_actions
 from avance.cli.picture import as_text, picture
-from avance.cli.story import entry_json
 from avance.cli.terminal import plain
 from avance.core.installation import checks
+from avance.operator.export import entry
 from tests.cli.shop import AT, look, shop_site
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,7 +23,8 @@ COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.
 
 
 def log() -> str:
-    return "".join(f"{line}\n" for line in as_lines(map(entry_json, chosen_actions(look().view, "", "", None)), plain))
+    entries = [entry(each, "shop") for each in chosen_actions(look().view, "", "", None)]
+    return "".join(f"{line}\n" for line in as_lines(entries, plain))
 
 
 SAMPLES = {

@@ -2,18 +2,23 @@
 
 import argparse
 import json
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from avance.cli.exits import Failure
-from avance.cli.log import as_lines, chosen_actions, moment
-from avance.cli.story import entry_json
+from avance.cli.log import Wanted, as_lines, chosen_actions, moment
 from avance.cli.terminal import plain
+from avance.core.channels import MessageSeverity, Notification
 from avance.core.model import ActionPhase, ActionType, ActionView, StepView
+from avance.operator.export import entry
 from tests.core.views import NOW, action, evidence, node, pair, running
 
+DOCS = Path(__file__).parents[2] / "docs"
 FENCE = action(
     ActionType.FENCE, "node-a", requested_by="system:serviceaccount:avance-system:avance", created_at=NOW,
     steps=(StepView("Close", NOW + 1, message="closing"), StepView("PowerOff", NOW + 2, attempts=2, message="ordered")),
@@ -27,7 +32,7 @@ VIEW = replace(pair(vms=(running("web"), running("db"))), actions=(FENCE, MOVE))
 
 
 def text(*actions: ActionView) -> list[str]:
-    return list(as_lines([entry_json(each) for each in actions], plain))
+    return list(as_lines([entry(each, "pair") for each in actions], plain))
 
 
 def names(vm: str = "", node: str = "", since: float | None = None) -> list[str]:
@@ -71,11 +76,35 @@ def test_what_was_never_there_is_no_empty_log(asked: dict[str, str], complaint: 
 
 
 def test_a_line_of_json_holds_everything() -> None:
-    told = json.loads(json.dumps(entry_json(FENCE)))
+    told = json.loads(json.dumps(entry(FENCE, "pair")))
     assert (told["type"], told["seconds"], told["evidence"]["node"]) == ("Fence", 5.0, "node-a")
     assert told["steps"][1] == {
-        "name": "PowerOff", "at": "1970-01-12T13:46:42.000000Z", "failedTries": 2, "message": "ordered"
+        "name": "PowerOff", "at": "1970-01-12T13:46:42.000000Z", "until": "1970-01-12T13:46:45.000000Z",
+        "failedTries": 2, "message": "ordered",
     }  # fmt: skip
+    assert told["steps"][0]["until"] == told["steps"][1]["at"], "a step lasts until the next one is entered"
+
+
+def test_the_schema_of_an_export_is_documented_and_nothing_else() -> None:
+    """docs/action-log.md names each field once: `steps[].until`."""
+    told = entry(replace(FENCE, notification=Notification("desk", None, MessageSeverity.INFO, "s", "t")), "pair")
+    given = set(told) | {f"steps[].{key}" for key in told["steps"][0]}
+    given |= {f"{field}.{key}" for field in ("evidence", "notification") for key in told[field]}
+    documented = re.findall(r"^\| `([^`]+)` \|", (DOCS / "action-log.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(given)
+
+
+def test_only_the_types_users_and_incidents_that_are_asked_for() -> None:
+    def found(**asked: Any) -> list[str]:
+        return [each.type for each in (FENCE, MOVE) if Wanted(**asked).has(each)]
+
+    assert found() == ["Fence", "Migrate"]
+    assert found(types=frozenset({"Migrate", "Start"})) == ["Migrate"]
+    assert found(by="ann") == ["Migrate"]
+    assert found(by="operator") == found(by=FENCE.requested_by) == ["Fence"]
+    assert found(by="an") == []
+    assert found(incident="incident-1") == ["Fence", "Migrate"]
+    assert found(incident="incident-2") == []
 
 
 def test_since_takes_how_long_ago_and_a_time() -> None:

@@ -34,10 +34,11 @@ def test_every_setting_arrives() -> None:
         restart={"readyGateSeconds": 10, "startTimeoutSeconds": 100},
         migration={"timeoutSeconds": 300, "unschedulableSeconds": 15, "retryBackoffSeconds": 7},
         limits={"maxVMs": 4, "reservedCPU": "1500m", "reservedMemory": "1Gi"},
-        retention={"actions": 99},
+        retention={"actions": 99, "days": 30},
         health={"margin": 9, "dwellSeconds": 11, "minimumStaySeconds": 13},
     )
     assert (found.mode, found.placement, found.retained_actions) == (Mode.OBSERVE, PlacementPolicy.BALANCED, 99)
+    assert found.retained_seconds == 30 * 86400
     assert (found.detection.lease_silence_seconds, found.detection.peer_confirmation_seconds) == (20, 5)
     assert (found.fencing.confirm_seconds, found.fencing.check_interval_seconds) == (3, 30)
     recovery = found.recovery

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from avance.cli import options
 from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
-from avance.cli.story import entry_json, entry_line
+from avance.cli.story import entry_line
 from avance.cli.terminal import STRONG, Paint, one_line, paint
 from avance.core.explanation import explain_node, explain_vm
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.remember import remember
+from avance.operator.export import entry
 
 if TYPE_CHECKING:
     from avance.operator.glimpse import Glimpse
@@ -55,7 +56,7 @@ def explanation(seen: Glimpse, what: str, last: int) -> dict[str, Any]:
     key = subject.key if isinstance(subject, VmView) else subject.name
     actions = [action for action in view.actions if action.target == key]
     # Of a list, [-0:] would be all of it.
-    done = [entry_json(action) for action in actions[len(actions) - min(last, len(actions)) :]]
+    done = [entry(action, view.name) for action in actions[len(actions) - min(last, len(actions)) :]]
     common = {"pair": view.name, "nobodyActs": seen.nobody_acts, "actions": done}
     return {**_about(seen, view, subject), **common}
 

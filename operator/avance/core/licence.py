@@ -72,12 +72,12 @@ def _last_nodes(view: PairView, vm: VmView) -> set[str]:
     """
     if vm.instance is not None and vm.instance.node:
         return {vm.instance.node, vm.last_node} - {""}
-    recorded = [action for action in view.actions if action.target == vm.key and _took_it_somewhere(action)]
+    recorded = [action for action in view.actions if action.target == vm.key and took_it_somewhere(action)]
     settled = max((at for at, action in enumerate(recorded) if action.phase is ActionPhase.SUCCEEDED), default=0)
     return {vm.last_node, *(action.destination for action in recorded[settled:])} - {""}
 
 
-def _took_it_somewhere(action: ActionView) -> bool:
+def took_it_somewhere(action: ActionView) -> bool:
     """It has come as far as to have KubeVirt start or move the VM."""
     return bool(action.destination) and any(action.started(step) is not None for step in ("Start", "Copy"))
 

@@ -324,6 +324,8 @@ class ActionView:
     steps: tuple[StepView, ...] = ()
     """Every step it has entered, once; a step that was entered again holds its last entry."""
     evidence: FenceEvidence | None = None
+    started_at: float | None = None
+    """When an operator took it up."""
     finished_at: float | None = None
     result: str = ""
     requested_by: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 
 from avance.core.channels import NotificationPolicy
 from avance.core.components import COMPONENT_CLASSES, CONDITION_KINDS, ComponentClass, ComponentKind
@@ -175,5 +176,6 @@ class PairPolicy:
     limits: Limits = field(default_factory=Limits)
     storage: StoragePolicy = field(default_factory=StoragePolicy)
     retained_actions: int = 500
+    retained_seconds: float = inf
     pause: Pause | None = None
     notifications: NotificationPolicy = field(default_factory=NotificationPolicy)

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from avance.api.action import NODE_ACTIONS, AvanceAction
+from avance.api.meta import Evidence
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
 from avance.core.progress import Progress
@@ -40,43 +41,51 @@ class ActionLog:
         return tuple(sorted(views, key=lambda action: (action.created_at, action.name)))
 
     def _view(self, obj: Object) -> ActionView:
-        action = self._parsed.of(obj)
-        spec, status = action.spec, action.status
-        target = spec.target
-        evidence = status.evidence
-        return ActionView(
-            name=obj["metadata"]["name"],
-            type=ActionType(spec.type),
-            target=f"{target.namespace}/{target.name}" if target.namespace else target.name,
-            # A person's request that belongs to no incident is one of its own.
-            incident=spec.incident or obj["metadata"]["name"],
-            reason=spec.reason,
-            message=spec.message,
-            created_at=from_api(obj["metadata"]["creationTimestamp"]),
-            phase=ActionPhase(status.phase or "Pending"),
-            destination=status.destination or spec.destination or "",
-            instance_uid=status.instance_uid or spec.instance_uid or "",
-            current=status.step or "",
-            steps=tuple(
-                StepView(step.name, step.started_at.timestamp(), step.attempts, step.message) for step in status.steps
-            ),
-            evidence=FenceEvidence(
-                node=evidence.node,
-                source=evidence.source,
-                system_uuid=evidence.system_uuid or "",
-                boot_id=evidence.boot_id or "",
-                heartbeat=evidence.heartbeat or "",
-                observed_at=evidence.observed_at.timestamp(),
-                message=evidence.message,
-                kind=evidence.kind,
-            )
-            if evidence
-            else None,
-            finished_at=status.finished_at.timestamp() if status.finished_at else None,
-            result=status.result,
-            requested_by=spec.requested_by or "",
-            notification=notification_of(spec.notification),
-        )
+        return view_of(self._parsed.of(obj), obj)
+
+
+def view_of(action: AvanceAction, obj: Object) -> ActionView:
+    """An AvanceAction as the rules see it; `obj` is what it was parsed from."""
+    spec, status = action.spec, action.status
+    target = spec.target
+    return ActionView(
+        name=obj["metadata"]["name"],
+        type=ActionType(spec.type),
+        target=f"{target.namespace}/{target.name}" if target.namespace else target.name,
+        # A person's request that belongs to no incident is one of its own.
+        incident=spec.incident or obj["metadata"]["name"],
+        reason=spec.reason,
+        message=spec.message,
+        created_at=from_api(obj["metadata"]["creationTimestamp"]),
+        phase=ActionPhase(status.phase or "Pending"),
+        destination=status.destination or spec.destination or "",
+        instance_uid=status.instance_uid or spec.instance_uid or "",
+        current=status.step or "",
+        steps=tuple(
+            StepView(step.name, step.started_at.timestamp(), step.attempts, step.message) for step in status.steps
+        ),
+        evidence=_evidence_of(status.evidence),
+        started_at=status.started_at.timestamp() if status.started_at else None,
+        finished_at=status.finished_at.timestamp() if status.finished_at else None,
+        result=status.result,
+        requested_by=spec.requested_by or "",
+        notification=notification_of(spec.notification),
+    )
+
+
+def _evidence_of(evidence: Evidence | None) -> FenceEvidence | None:
+    if evidence is None:
+        return None
+    return FenceEvidence(
+        node=evidence.node,
+        source=evidence.source,
+        system_uuid=evidence.system_uuid or "",
+        boot_id=evidence.boot_id or "",
+        heartbeat=evidence.heartbeat or "",
+        observed_at=evidence.observed_at.timestamp(),
+        message=evidence.message,
+        kind=evidence.kind,
+    )
 
 
 def _target(target: str, type_: ActionType) -> Object:

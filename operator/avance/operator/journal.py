@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from avance.api.pair import AvancePair
 from avance.core.intents import Intent
-from avance.core.model import ActionType, ActionView
+from avance.core.model import ActionView
 from avance.core.progress import Progress
-from avance.core.topics import incident_key
 from avance.kube.client import Kube
 from avance.kube.errors import AlreadyExists, Conflict, NotFound
 from avance.kube.resources import AVANCE_ACTIONS
 from avance.operator.actions import intent_object, status_after
 from avance.operator.clock import Clock
+from avance.operator.export import tell
 from avance.operator.store import Store
 
 Object = dict[str, Any]
@@ -51,7 +52,12 @@ class Journal:
             return False
         status = status_after(known, action, progress, self._clock.now())
         status |= {"epoch": self._epoch, "operator": self._operator}
-        return status == known.get("status") or await self._write(known, status)
+        if status == known.get("status"):
+            return True
+        written = await self._write(known, status)
+        if written and progress.outcome:
+            tell(written, str(progress.outcome))
+        return written is not None
 
     async def count_failure(self, action: str) -> None:
         """Count a failed try of the step that an action is at, for whoever looks at it."""
@@ -65,40 +71,26 @@ class Journal:
                 entry["attempts"] = entry.get("attempts", 0) + 1
         await self._write(known, status | {"steps": steps})
 
-    async def prune(self, actions: tuple[ActionView, ...], keep: int) -> None:
-        """Delete the oldest finished actions beyond `keep`; never one that a standing decision rests on."""
-        excess = len(actions) - keep
-        if excess <= 0:
-            return
-        disposable = [action for action in actions if not action.open and not _still_needed(action, actions)]
-        for action in disposable[:excess]:
+    async def remove(self, actions: Iterable[ActionView]) -> None:
+        """Delete records of the past; what they say is written to standard output before."""
+        for action in actions:
+            known = self._store.get(AVANCE_ACTIONS, action.name)
+            if known is not None:
+                tell(known, "removed")
             await self._kube.delete(AVANCE_ACTIONS, action.name, missing_ok=True)
 
-    async def _write(self, known: Object, status: Object) -> bool:
+    async def _write(self, known: Object, status: Object) -> Object | None:
+        """The object as it is then; None if somebody else has written, or it is gone."""
         patch = {"metadata": {"resourceVersion": known["metadata"]["resourceVersion"]}, "status": status}
         name = known["metadata"]["name"]
         try:
             written = await self._kube.patch_merge(AVANCE_ACTIONS, name, patch, subresource="status")
         except Conflict:
             self._store.put(AVANCE_ACTIONS, await self._kube.get(AVANCE_ACTIONS, name))
-            return False
+            return None
         except NotFound:
             log.warning("action %s was deleted while it was under way", name)
             self._store.drop(AVANCE_ACTIONS, known)
-            return False
+            return None
         self._store.put(AVANCE_ACTIONS, written)
-        return True
-
-
-def _still_needed(action: ActionView, actions: tuple[ActionView, ...]) -> bool:
-    """Evidence stands until a later fence replaces it, a VM stays given up, and an incident's records go together.
-
-    What a record says that people were told of must outlive that, or they would be told again.
-    """
-    if action.notification is not None:
-        told = {key.partition("/")[0] for key in action.notification.about}
-        if any(incident_key(other.incident) in told for other in actions if other.type is not ActionType.NOTIFY):
-            return True
-    later = (a.created_at > action.created_at for a in actions if a.type is action.type and a.target == action.target)
-    newest = action.type in (ActionType.FENCE, ActionType.GIVE_UP) and not any(later)
-    return newest or any(other.open and other.incident == action.incident for other in actions)
+        return written

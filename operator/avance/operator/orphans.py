@@ -14,6 +14,7 @@ from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, Resource
 from avance.operator.clock import Clock, to_api
+from avance.operator.export import tell
 from avance.operator.status import conditions
 from avance.operator.store import Store
 
@@ -46,6 +47,8 @@ async def _write(kube: Kube, store: Store, resource: Resource, obj: Object, stat
     except NotFound:
         return
     store.put(resource, written)
+    if resource is AVANCE_ACTIONS:
+        tell(written, status["phase"])
 
 
 def _orphans(store: Store, resource: Resource) -> Iterator[Object]:

@@ -20,6 +20,7 @@ from avance.core.plan import Plan, plan
 from avance.core.progress import Progress
 from avance.core.remember import remember
 from avance.core.report import PairReport, report
+from avance.core.retention import disposable
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeadershipLost
@@ -192,7 +193,7 @@ class PairLoop:
         self._runner.keep_only(open_actions | set(map(_upkeep_of, decided.upkeep)))
         due = await _each((self._advance(pair, action, progress) for action, progress in decided.progress), failures)
         upkeep = [self._runner.order(pair, _upkeep_of(effect), (effect,)) for effect in decided.upkeep]
-        await _each((self._journal.prune(view.actions, view.policy.retained_actions),), failures)
+        await _each((self._journal.remove(disposable(view, self._clock.now())),), failures)
         return [*due, *upkeep]
 
     async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from avance.api import pause as api
 from avance.api.health import Health
@@ -68,6 +69,7 @@ def policy_of(spec: PairSpec) -> PairPolicy:
         ),
         storage=StoragePolicy(StorageProvider(spec.storage.provider), spec.storage.only_copy_patience_seconds),
         retained_actions=spec.retention.actions,
+        retained_seconds=spec.retention.days * 86400.0 if spec.retention.days else inf,
         pause=pause_of(spec.pause),
         notifications=_notifications(spec.notifications),
     )
