@@ -17,7 +17,7 @@ CLUSTER_WIDE = {
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 }
-USER_ROLES = {"avance-view", "avance-edit", "avance-admin", "avance-attest"}
+USER_ROLES = {"avance-view", "avance-edit", "avance-admin", "avance-attest", "avance-cli"}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_defaults_install_one_operator_with_all_that_it_needs(objects: list[
     kinds = sorted(document["kind"] for document in objects)
     assert kinds == sorted(
         ["CustomResourceDefinition"] * 3 + ["Role", "RoleBinding"] * 2
-        + ["ClusterRole"] * 5 + ["ServiceAccount", "ClusterRoleBinding", "Service", "Deployment"]
+        + ["ClusterRole"] * 6 + ["ServiceAccount", "ClusterRoleBinding", "Service", "Deployment"]
         + ["NetworkPolicy", "PodDisruptionBudget"]
         + ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 2
     )  # fmt: skip
@@ -266,6 +266,7 @@ def test_people_get_rights_by_the_clusters_own_roles(helm: Helm, objects: list[d
         "avance-edit": {"edit", "admin"},
         "avance-admin": {"admin"},
         "avance-attest": set(),
+        "avance-cli": set(),
     }
     assert set().union(*merged_into(helm.template("--set", "rbac.aggregate=false")).values()) == set()
 

@@ -100,7 +100,7 @@ def rights_of_a_call(module: str, method: str, call: ast.Call) -> Iterator[Right
 
 
 def rights_of_the_chart(objects: list[dict[str, Any]]) -> set[Right]:
-    people = {"avance-view", "avance-edit", "avance-admin", "avance-attest"}
+    people = {"avance-view", "avance-edit", "avance-admin", "avance-attest", "avance-cli"}
     return {
         (group, resource, verb)
         for role in of_kind(objects, "ClusterRole") + of_kind(objects, "Role")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 import sys
 import tarfile
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
 from e2e.tests.operator_records import BACKUP, PRIMARY, Object
@@ -21,7 +19,7 @@ pytestmark = pytest.mark.timeout(240)
 
 PERSON = "ann"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+ROLES = ("avance-cli", "admin", "avance-attest")
 
 
 class Shell:
@@ -51,23 +49,20 @@ class Shell:
 @pytest_asyncio.fixture(loop_scope="session")
 async def shell(site: Site) -> AsyncIterator[Shell]:
     """Of a person with the rights that docs/cli.md names, and no others."""
-    role = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)[0])
-    await site.api.post(f"{RBAC}/clusterroles", role)
-    for name in (role["metadata"]["name"], "admin", "avance-attest"):
+    for name in ROLES:
         await site.api.post(f"{RBAC}/clusterrolebindings", _binding(name))
     yield Shell(site.lab.control_plane.kubeconfig_for(PERSON))
-    for name in (role["metadata"]["name"], "admin", "avance-attest"):
+    for name in ROLES:
         await site.api.delete(f"{RBAC}/clusterrolebindings/{PERSON}-{name}")
-    await site.api.delete(f"{RBAC}/clusterroles/{role['metadata']['name']}")
 
 
-def _binding(role: str) -> Object:
+def _binding(role: str, person: str = PERSON) -> Object:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": f"{PERSON}-{role}"},
+        "metadata": {"name": f"{person}-{role}"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": PERSON}],
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person}],
     }
 
 
@@ -231,3 +226,47 @@ async def test_a_support_bundle_holds_what_is_there_and_nothing_secret(
     assert json.loads(texts["protectedvms.json"])[0]["metadata"]["name"] == "web"
     assert {"events.json", "nodes.json", "operator-leases.json"} <= set(texts)
     assert not [name for name, text in texts.items() if "hunter2" in text]
+
+
+async def test_the_role_of_the_command_line_is_all_that_looking_takes(site: Site, tmp_path: Path) -> None:
+    """A person who may look and nothing else; what asks for something is refused."""
+    await site.running_vms("web")
+    await site.whole()
+    await site.api.post(f"{RBAC}/clusterrolebindings", _binding("avance-cli", "vera"))
+    try:
+        vera = Shell(site.lab.control_plane.kubeconfig_for("vera"))
+        for command in (
+            ["status"], ["explain", "web"], ["explain", PRIMARY], ["log"], ["report"], ["what-if", "--crash", PRIMARY]
+        ):  # fmt: skip
+            status, printed, said = await vera.run(*command)
+            assert (status, "forbidden" in said.lower()) == (0, False), (command, said)
+            assert printed
+        _, printed, said = await vera.run("install-check")
+        assert "forbidden" not in (printed + said).lower()
+        file = tmp_path / "bundle.tar.gz"
+        assert (await vera.run("support-bundle", "--file", str(file)))[0] == 0
+        with tarfile.open(file) as archive:
+            names = [name.partition("/")[2] for name in archive.getnames()]
+        assert [name for name in names if name.endswith(".txt")] == ["version.txt"], "nothing that may not be read"
+        status, _, said = await vera.run("switchover", BACKUP)
+        assert (status, "the API server refuses it" in said) == (3, True)
+    finally:
+        await site.api.delete(f"{RBAC}/clusterrolebindings/vera-avance-cli")
+
+
+async def test_the_export_keeps_edits_and_actions_apart_by_type_and_user(site: Site, shell: Shell) -> None:
+    await site.running_vms("web")
+    await site.action("Start", "web")
+    status, printed, _ = await shell.run("log", "-o", "jsonl", "--type", "Edit", "--vm", "web")
+    (edit,) = map(json.loads, printed.splitlines())
+    assert (status, edit["reason"], edit["requestedBy"], edit["pair"]) == (0, "Created", "lab-admin", "demo")
+    _, printed, _ = await shell.run("log", "-o", "jsonl", "--by", "operator", "--type", "Start")
+    (start,) = map(json.loads, printed.splitlines())
+    assert start["steps"][-1]["until"] == start["finishedAt"]
+    written = [
+        json.loads(line)["action"]
+        for log in (site.lab.state_dir / "logs").glob("operator-*.log")
+        for line in log.read_text().splitlines()
+        if '"avance.actions"' in line
+    ]
+    assert start in written, "the operator tells collectors the same"
