@@ -1,4 +1,4 @@
-"""docs/cli.md: what it shows is what the commands print, and what it tells people to type is understood."""
+"""docs/cli.md and action-log.md: what they show is what is printed, and what they tell people to type is understood."""
 
 import re
 import shlex
@@ -18,8 +18,11 @@ from avance.operator.export import entry
 from tests.cli.shop import AT, look, shop_site
 
 DOCS = Path(__file__).parents[2] / "docs"
-BLOCKS = re.findall(r"^```console\n(.*?)^```$", (DOCS / "cli.md").read_text(), re.MULTILINE | re.DOTALL)
-COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.startswith("$ ")]
+BLOCKS, ON_THE_LOG = (
+    re.findall(r"^```console\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    for page in ("cli.md", "action-log.md")
+)
+COMMANDS = [line[2:] for block in (*BLOCKS, *ON_THE_LOG) for line in block.splitlines() if line.startswith("$ ")]
 
 
 def log() -> str:
@@ -51,7 +54,7 @@ def test_every_sample_with_output_is_compared() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_to_be_typed_is_understood(command: str) -> None:
-    words = shlex.split(command.partition(" > ")[0], comments=True)
+    words = shlex.split(re.split(" >>? ", command)[0], comments=True)
     if words[:2] == ["kubectl", "avance"]:
         words = words[1:]
     assert words[0] in ("avance", "kubectl", "source", "echo"), words
