@@ -157,6 +157,8 @@ _RULES: dict[str, list[dict[str, list[str]]]] = {
         _rule([""], ["events"], ["create", "patch"]),
         _rule(["coordination.k8s.io"], ["leases"], _ALL),
         _rule(["apps"], ["controllerrevisions"], _ALL),
+        _rule(["cdi.kubevirt.io"], ["*"], _ALL),
+        _rule(["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
     ],
     "kubevirt-handler": [
         _rule(_KUBEVIRT_GROUPS, ["virtualmachineinstances"], [*_READ, "update", "patch"]),

@@ -10,6 +10,8 @@ from e2e.controlplane.cluster import ControlPlane
 from e2e.kubevirt.api import (
     APISERVER_USER,
     CONTROLLER_USER,
+    DATA_SOURCE,
+    DATA_VOLUME,
     HANDLER_USER,
     KUBELET_USER,
     KUBEVIRT,
@@ -34,7 +36,8 @@ from e2e.kubevirt.stream import Weather
 from e2e.kubevirt.virt_api import VirtApi
 from e2e.kubevirt.virt_controller import VirtController
 
-_WATCHED = (VM, VMI, VMIM, KUBEVIRT, POLICY, POD, NODE, NAMESPACE, PVC)
+_OF_CDI = (DATA_VOLUME, DATA_SOURCE)
+_WATCHED = (VM, VMI, VMIM, KUBEVIRT, POLICY, POD, NODE, NAMESPACE, PVC, *_OF_CDI)
 _ACCOUNT_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM_NAMESPACE}")
 _SYNC_TIMEOUT_S = 30
 
@@ -119,7 +122,9 @@ class KubeVirt:
             task = asyncio.create_task(Informer(api, store).run(), name=f"informer {store.resource.plural}")
             self._informers.append(task)
         async with asyncio.timeout(_SYNC_TIMEOUT_S):
-            await asyncio.gather(*(store.synced.wait() for store in self._stores))
+            # CDI need not be installed; where it is, its kinds are seen as soon as they are served.
+            own = [store for store in self._stores if store.resource not in _OF_CDI]
+            await asyncio.gather(*(store.synced.wait() for store in own))
 
     def _hardware_changed(self, _: Any) -> None:
         for side in self._sides.values():

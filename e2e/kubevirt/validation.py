@@ -33,7 +33,24 @@ def vm_errors(vm: Object, gates: frozenset[str]) -> list[str]:
         if label.startswith("kubevirt.io/"):
             reserved = "creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
             errors.append(f"spec.template.metadata.labels: {reserved}: {label}")
+    errors += _data_volume_templates(spec)
     return errors + vmi_errors(template.get("spec") or {}, gates, "spec.template.spec")
+
+
+def _data_volume_templates(spec: Spec) -> Iterator[str]:
+    volumes = ((spec["template"].get("spec") or {}).get("volumes")) or []
+    used = {(each.get("dataVolume") or {}).get("name") for each in volumes}
+    used |= {(each.get("persistentVolumeClaim") or {}).get("claimName") for each in volumes}
+    for index, template in enumerate(spec.get("dataVolumeTemplates") or []):
+        made, path = template.get("spec") or {}, f"spec.dataVolumeTemplate[{index}]"
+        if not (made.get("storage") or made.get("pvc")):
+            yield f"{path}: Missing Data volume PVC or Storage"
+        elif not (made.get("source") or made.get("sourceRef")):
+            yield f"{path}: Data volume should have either Source, SourceRef, or be externally populated"
+        elif made.get("source") and len(made["source"]) > 1:
+            yield f"{path}: Multiple dataVolume sources"
+        elif template["metadata"]["name"] not in used:
+            yield f"DataVolumeTemplate entry {path} must be referenced in the VMI template's 'volumes' list"
 
 
 def vmi_errors(spec: Spec, gates: frozenset[str], path: str = "spec") -> list[str]:

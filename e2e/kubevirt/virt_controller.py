@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from e2e.controlplane.client import APPLY, ApiError
 from e2e.kubevirt.api import (
+    DATA_VOLUME,
     DOMAIN_ANNOTATION,
     LEASE,
     MIGRATION_JOB_ANNOTATION,
@@ -61,6 +62,7 @@ class VirtController:
         stores[VMIM].subscribe(self._migration_changed)
         stores[PVC].subscribe(self._claim_changed)
         stores[NODE].subscribe(self._node_changed)
+        stores[DATA_VOLUME].subscribe(self._data_volume_changed)
 
     def start(self) -> None:
         """Begins with everything that is there."""
@@ -150,6 +152,11 @@ class VirtController:
         for vmi in self._stores[VMI]:
             if key_of(vmi)[0] == key_of(claim)[0]:
                 self._vmis.add(key_of(vmi))
+
+    def _data_volume_changed(self, volume: Object, _: bool) -> None:
+        for owner in volume["metadata"].get("ownerReferences") or ():
+            if owner["kind"] == VM.kind:
+                self._vms.add((key_of(volume)[0], owner["name"]))
 
     def _node_changed(self, node: Object, _: bool) -> None:
         for vmi in self._stores[VMI]:

@@ -21,6 +21,7 @@ from e2e.kubevirt.api import (
 )
 from e2e.kubevirt.conditions import remove_condition, set_condition
 from e2e.kubevirt.configuration import Configuration, Timings
+from e2e.kubevirt.data_volumes import DataVolumes
 from e2e.kubevirt.launcher_pod import guest_memory
 from e2e.kubevirt.quantity import parse_bytes
 from e2e.kubevirt.run_strategy import START, Step, next_step, pending_requests, requests_of, strategy_of
@@ -38,6 +39,7 @@ class VMController:
         self._client = client
         self._vms, self._vmis = stores[VM], stores[VMI]
         self._configuration, self._timings = configuration, timings
+        self._data_volumes = DataVolumes(client, stores)
         self._started_from: dict[str, dict[str, Any]] = {}
         """Template spec from which a VMI (by UID) was started; the ControllerRevision is the lasting copy."""
         self.queue: WorkQueue[Key] = WorkQueue("vm", self.sync)
@@ -69,7 +71,7 @@ class VMController:
             await self._live_update(new, vmi)
         if vmi is None:
             remove_condition(new, "RestartRequired")
-        update_status(new, vmi, self._timings)
+        update_status(new, vmi, self._timings, self._data_volumes.word(new))
         if failure:
             set_condition(new, "Failure", True, "FailedCreate", failure)
         else:
@@ -102,7 +104,12 @@ class VMController:
         return self._vmis.get(key_of(vmi))
 
     async def _run(self, vm: Object, vmi: Object | None) -> str:
-        """Does what the run strategy asks for; the message of a VMI that the API refused."""
+        """Does what the run strategy asks for; the message of a DataVolume or VMI that could not be created."""
+        ready, trouble = await self._data_volumes.ready(vm)
+        if trouble:
+            self.queue.add(key_of(vm), 1)
+        if not ready and strategy_of(vm) != "Halted":
+            return trouble
         step = next_step(vm, vmi)
         if vmi is not None and step is not Step.NONE:
             if phase_of(vmi) == "Failed":

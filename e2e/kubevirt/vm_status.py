@@ -13,14 +13,20 @@ from e2e.kubevirt.vmi_controller import was_running
 _OWN_CONDITIONS = frozenset({"Ready", "RestartRequired", "Failure", "Initialized"})
 
 
-def printable_status(vm: Object, vmi: Object | None) -> str:
-    """The one word that kubectl shows; the first that applies, in KubeVirt's order."""
+def printable_status(vm: Object, vmi: Object | None, of_disks: str = "") -> str:
+    """The one word that kubectl shows; the first that applies, in KubeVirt's order.
+
+    `of_disks`: DataVolumeError or Provisioning, if its DataVolumes are so.
+    """
     if is_deleting(vm):
         return "Terminating"
     if vmi is not None and not is_final(vmi):
         word = _of_live(vmi)
-        if word:
+        later = {"DataVolumeError": ("ErrorUnschedulable", "Starting"), "Provisioning": ("Starting",)}
+        if word and word not in later.get(of_disks, ()):
             return word
+    if of_disks:
+        return of_disks
     startable = strategy_of(vm) != "Halted" and (vmi is None or is_final(vmi))
     if startable and backoff_left(vm) > 0:
         return "CrashLoopBackOff"
@@ -52,14 +58,14 @@ def backoff_left(vm: Object) -> float:
     return -seconds_since(retry) if retry else 0.0
 
 
-def update_status(vm: Object, vmi: Object | None, timings: Timings) -> None:
+def update_status(vm: Object, vmi: Object | None, timings: Timings, of_disks: str = "") -> None:
     """Brings vm["status"] up to date, but for requests, runStrategy and RestartRequired."""
     status = vm.setdefault("status", {})
     _update_start_failure(status, vmi, timings)
     _flag(status, "created", vmi is not None)
     _flag(status, "ready", vmi is not None and is_true(vmi, "Ready"))
     _copy_conditions(vm, vmi)
-    status["printableStatus"] = printable_status(vm, vmi)
+    status["printableStatus"] = printable_status(vm, vmi, of_disks)
     status["desiredGeneration"] = vm["metadata"]["generation"]
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from e2e.cdi import Cdi
 from e2e.controlplane import ControlPlane, ensure_binaries
 from e2e.controlplane.processes import Processes, end_leftovers
 from e2e.hardware import PAIR_NODES, Hardware
@@ -32,6 +33,8 @@ class LabOptions:
     """Value of the label avance.dev/pair on the two pair nodes; empty: not labelled."""
     kubevirt: bool = True
     """Whether the KubeVirt stand-in runs."""
+    cdi: bool = True
+    """Whether the CDI stand-in runs, beside KubeVirt's."""
     chart: bool = True
     """Whether the chart (CRDs, RBAC) is installed and the BMC Secrets are made."""
     operators: int = 1
@@ -56,6 +59,7 @@ class Lab:
         self.state_dir = lab_directory(name)
         self.operators: dict[int, OperatorProcess] = {}
         self.kubevirt: KubeVirt | None = None
+        self.cdi: Cdi | None = None
         self.control_plane: ControlPlane
         self.hardware: Hardware
         self._say = say
@@ -202,6 +206,10 @@ class Lab:
         if self.options.pair:
             nodes = [f"node/{node}" for node in PAIR_NODES]
             await self.control_plane.kubectl("label", *nodes, f"{PAIR_LABEL}={self.options.pair}")
+        if self.options.kubevirt and self.options.cdi:
+            self._say("CDI stand-in")
+            self.cdi = Cdi(self.control_plane)
+            await self._bring_up(self.cdi)
         if self.options.kubevirt:
             self._say("KubeVirt stand-in")
             self.kubevirt = KubeVirt(self.control_plane, self.hardware, self.state_dir)

@@ -21,7 +21,9 @@ from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectNam
 from avance.api.pause import Pause
 
 Priority = Literal["High", "Medium", "Low"]
-VMPhase = Literal["Pending", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"]
+VMPhase = Literal[
+    "Pending", "Provisioning", "Starting", "Running", "Migrating", "Restarting", "Stopped", "Failed", "Unknown"
+]
 FailoverKind = Literal["Graceful", "ColdRestart", "Restart"]
 
 
@@ -306,8 +308,8 @@ class ProtectedVMStatus(ApiModel):
     """What the VM does at the moment."""
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (the guest runs), Admitted (either node can hold it beside the others), Protected (it would survive the \
-loss of its node), Migratable (it can move while it runs), Synced (both nodes have its data), Stable (it does not keep \
-failing), Ordered (what it depends on is there)."""
+loss of its node), Migratable (it can move while it runs), Synced (both nodes have its data), Provisioned (the disks \
+that are made with it are there), Stable (it does not keep failing), Ordered (what it depends on is there)."""
     primary: NodeName | None = None
     """Node that the VM runs on."""
     backup: NodeName | None = None

@@ -14,6 +14,7 @@ from avance.cli import (
     attest_off,
     completion,
     explain,
+    image,
     init,
     install_check,
     log,
@@ -32,7 +33,7 @@ from avance.cli import (
 from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
-    *(install_check, init, vm, status, explain, log, report, what_if),
+    *(install_check, init, vm, image, status, explain, log, report, what_if),
     *(switchover, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
     *(operator, simulate, completion),
 )

@@ -1,30 +1,17 @@
-"""Makes what `avance vm` and `avance image` ask for, and follows it to its end."""
+"""What `avance vm create` asks for: the pair and the image are looked up, and the VM is made."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import time
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import Any
 
-import yaml
-
-from avance.cli.exits import NO, OK, TIMED_OUT, UNREACHABLE, USAGE, Failure
+from avance.cli.exits import USAGE, Failure
+from avance.cli.following import make, show
+from avance.cli.golden import found_image
 from avance.cli.looking import answered
-from avance.cli.requests import POLL_SECONDS
-from avance.cli.terminal import length, one_line
-from avance.cli.vm_manifest import protected_vm, user_data
+from avance.cli.vm_manifest import protected_vm, split_name, user_data
 from avance.kube.client import Kube
-from avance.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
-from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS, SECRETS, Resource
-from avance.operator.glimpse import connected, why_nobody_acts
-
-Object = dict[str, Any]
-
-_RESOURCES = {each.kind: each for each in (PROTECTED_VMS, SECRETS)}
+from avance.kube.resources import AVANCE_PAIRS
+from avance.operator.glimpse import connected
 
 
 def create(chosen: Namespace) -> int:
@@ -35,24 +22,17 @@ def create(chosen: Namespace) -> int:
 
 
 async def _create(chosen: Namespace) -> int:
-    text = user_data(chosen.cloud_init, chosen.ssh_key)
-    if chosen.dry_run and chosen.pair:
-        return show(chosen, protected_vm(chosen, chosen.pair, text))
+    """A dry run that has nothing to look up needs no cluster."""
+    text, size = user_data(chosen.cloud_init, chosen.ssh_key), ""
+    objects = protected_vm(chosen, chosen.pair, text)  # what makes no sense is told before anybody is asked
+    if chosen.dry_run and chosen.pair and "/" in (chosen.image or "/"):
+        return show(chosen, objects)
     async with connected(chosen.kubeconfig, chosen.context) as kube:
-        objects = protected_vm(chosen, await pair_of(kube, chosen.pair), text)
-        if chosen.dry_run:
-            return show(chosen, objects)
-        return await make(chosen, kube, objects)
-
-
-def show(chosen: Namespace, objects: Sequence[Object]) -> int:
-    """Print manifests that were not made, for `kubectl apply -f -`."""
-    if chosen.output == "json":
-        for obj in objects:
-            sys.stdout.write(f"{json.dumps(obj)}\n")
-    else:
-        sys.stdout.write(yaml.safe_dump_all(objects, sort_keys=False))
-    return OK
+        pair = await pair_of(kube, chosen.pair)
+        if chosen.image:
+            chosen.image, size = await found_image(kube, chosen.image, split_name(chosen.name)[0])
+        objects = protected_vm(chosen, pair, text, size)
+        return show(chosen, objects) if chosen.dry_run else await make(chosen, kube, objects)
 
 
 async def pair_of(kube: Kube, name: str) -> str:
@@ -65,97 +45,3 @@ async def pair_of(kube: Kube, name: str) -> str:
     if not name and len(there) > 1:
         raise Failure(f"say which pair is meant by --pair; there are: {', '.join(there)}", USAGE)
     return name or there[0]
-
-
-async def make(chosen: Namespace, kube: Kube, objects: Sequence[Object]) -> int:
-    """Create them all, and follow the last one, a ProtectedVM. Raises Failure."""
-    for obj in objects:
-        await created(kube, _RESOURCES[obj["kind"]], obj)
-    vm = objects[-1]
-    key = f"{vm['metadata']['namespace']}/{vm['metadata']['name']}"
-    if not chosen.wait:
-        return tell(chosen, vm, f"{key} is asked for; `avance explain {key}` tells how far it is")
-    nobody_acts = await why_nobody_acts(kube, chosen.namespace, time.time())
-    if nobody_acts:
-        say(f"it waits until an operator leads: {nobody_acts}")
-    return await _follow(chosen, kube, vm)
-
-
-async def created(kube: Kube, resource: Resource, obj: Object) -> Object:
-    """Raises Failure with what is to be done where it cannot be made."""
-    namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-    try:
-        return await kube.create(resource, obj, namespace)
-    except AlreadyExists as error:
-        raise Failure(f"there is a {resource.kind} {namespace}/{name} already: choose another name", NO) from error
-    except NotFound as error:
-        hint = f"kubectl create namespace {namespace}" if "namespaces" in error.message else "see docs/install.md"
-        raise Failure(f"{error.message}: {hint}", USAGE) from error
-    except Invalid as error:
-        raise Failure(f"the API server refuses it: {error.message}", USAGE) from error
-    except Forbidden as error:
-        raise Failure(f"the API server refuses it: {error.message}", UNREACHABLE) from error
-
-
-async def _follow(chosen: Namespace, kube: Kube, vm: Object) -> int:
-    """Show how far it is until it runs, or until its disks are there if it shall not run."""
-    namespace, name = vm["metadata"]["namespace"], vm["metadata"]["name"]
-    deadline, told = time.monotonic() + chosen.timeout, ""
-    goal = "Provisioned" if vm["spec"].get("running") is False else "Ready"
-    while True:
-        obj = await read(kube, PROTECTED_VMS, name, namespace)
-        conditions = conditions_of(obj or vm)
-        if conditions.get(goal, {}).get("status") == "True":
-            return tell(chosen, obj or vm, _done(namespace, name, obj or vm, goal))
-        news = _news(conditions)
-        if news and news != told:
-            say(news)
-            told = news
-        if time.monotonic() >= deadline:
-            waited = f"{namespace}/{name} does not run after {length(chosen.timeout)}"
-            raise Failure(f"{waited}, and goes on: {told or 'no news'}", TIMED_OUT)
-        await asyncio.sleep(POLL_SECONDS)
-
-
-def _done(namespace: str, name: str, vm: Object, goal: str) -> str:
-    if goal == "Provisioned":
-        return f"the disks of {namespace}/{name} are there; it starts once its spec says running: true"
-    return f"{namespace}/{name} runs on {vm['status'].get('primary', 'its node')}"
-
-
-def _news(conditions: dict[str, Object]) -> str:
-    """The first condition that keeps it from running, in the order in which things happen."""
-    for each in ("Admitted", "Provisioned", "Ready"):
-        found = conditions.get(each, {})
-        if found.get("status") == "False":
-            return one_line(str(found.get("message", "")))
-    return ""
-
-
-def conditions_of(obj: Object) -> dict[str, Object]:
-    """An object's conditions by type."""
-    return {each["type"]: each for each in (obj.get("status") or {}).get("conditions") or ()}
-
-
-async def read(kube: Kube, resource: Resource, name: str, namespace: str) -> Object | None:
-    """The object as it is now; None while the API server is away. Raises Failure when it is gone."""
-    try:
-        return await kube.get(resource, name, namespace)
-    except NotFound as error:
-        raise Failure(f"{namespace}/{name} was deleted meanwhile", NO) from error
-    except Unavailable as error:
-        say(f"no news for a moment: {error}")
-        return None
-
-
-def tell(chosen: Namespace, obj: Object, sentence: str) -> int:
-    """The result, for people or for programs."""
-    written = {"json": lambda: f"{json.dumps(obj)}\n", "yaml": lambda: yaml.safe_dump(obj, sort_keys=False)}
-    sys.stdout.write(written.get(chosen.output, lambda: f"{sentence}\n")())
-    return OK
-
-
-def say(news: str) -> None:
-    """Beside the result, so that a program that reads that is not disturbed."""
-    sys.stderr.write(f"{news}\n")
-    sys.stderr.flush()

@@ -109,10 +109,10 @@ def networks(wanted: list[str]) -> list[Object]:
 
 
 def _disks(chosen: Namespace, image_size: str) -> list[Object]:
-    source, size = _source(chosen), image_size or DEFAULT_SIZE
-    first, *others = chosen.disks or [size]
-    root = {"name": "root", **disk_options(first), **source, "bootOrder": 1}
-    if image_size and bytes_of(root["capacity"]) < bytes_of(image_size):
+    """A copy of an image is as large as the image, unless more is asked for."""
+    first, *others = chosen.disks or ["" if chosen.image else DEFAULT_SIZE]
+    root = {"name": "root", **(disk_options(first) if first else {}), **_source(chosen), "bootOrder": 1}
+    if first and image_size and bytes_of(root["capacity"]) < bytes_of(image_size):
         raise Failure(f"--disk {first}: the image is {image_size} large, and its disk cannot be smaller", USAGE)
     return [
         root,

@@ -18,6 +18,7 @@ from avance.core.history import NOTHING_REMEMBERED, NodeHistory
 from avance.core.ledger import Ledger
 from avance.core.policy import PairPolicy, Pause
 from avance.core.power import PowerReading
+from avance.core.provisioning import Provisioning
 from avance.core.resources import NOTHING
 from avance.core.resources import Resources as Resources
 from avance.core.storage import StorageView, Written
@@ -193,6 +194,8 @@ class VmView:
     """What is known of the copies of its disks; None with storage that both servers share."""
     written: Written | None = None
     """Which copies hold what it wrote last, kept in its status; None before that was ever known."""
+    provisioning: Provisioning = field(default_factory=Provisioning)
+    """How far the disks are that are made with it."""
     start_blocked: str = ""
     """Why KubeVirt cannot start it (a missing claim, an image), in words."""
     health_check: HealthCheck | None = None

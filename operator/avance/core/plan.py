@@ -103,7 +103,7 @@ def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm | CloseNode]:
     if any(why_no_pair(view)):
         return
     for vm in view.vms:
-        if standstill(view, vm.key, now) is not None:
+        if standstill(view, vm.key, now) is not None or vm.provisioning.impossible:
             continue
         if view.open_action(vm.key) is not None or any(not migration.final for migration in vm.migrations):
             continue

@@ -29,6 +29,7 @@ from avance.core.pairing import why_no_pair
 from avance.core.phase_times import CrashTimes, last_crash
 from avance.core.placement import backup_of, pair_primary
 from avance.core.preflight import migrations_ready
+from avance.core.provisioning import provisioned, why_disks_keep_it
 from avance.core.replication import why_not_all_synced, why_not_synced, written_now
 from avance.core.sparing import guests_on
 from avance.core.split_brain import backup_of_all, is_split
@@ -210,6 +211,7 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             _migratable(vm),
             evacuable(view, vm, now),
             _synced(view, vm),
+            provisioned(vm.provisioning),
             Condition("Stable", *stable(view, vm, now)),
             Condition("Ordered", *ordered(view, vm)),
         ),
@@ -225,7 +227,8 @@ def _vm_phase(view: PairView, vm: VmView, now: float) -> str:
     if action and action.type in _PHASE_OF_ACTION:
         return _PHASE_OF_ACTION[action.type]
     if vm.instance is None:
-        return "Pending" if vm.should_run else "Stopped"
+        waiting = "Provisioning" if why_disks_keep_it(vm.provisioning) else "Pending"
+        return waiting if vm.should_run else "Stopped"
     if vm.instance.phase.final:
         return "Failed" if vm.should_run else "Stopped"
     if vm.instance.phase is VmPhase.RUNNING:
@@ -249,7 +252,7 @@ def _why_not_ready(view: PairView, vm: VmView, now: float) -> str:
         return f"it is not started: {why_not_admitted(view, vm)}"
     action = view.open_action(vm.key)
     step = action.step if action else None
-    waits = (step.message if step else "") or why_not_restarted(view, vm, now)
+    waits = (step.message if step else "") or why_not_restarted(view, vm, now) or why_disks_keep_it(vm.provisioning)
     return waits or vm.start_blocked or why_not_start(view, vm, now) or "it has no running instance"
 
 

@@ -16,6 +16,7 @@ from avance.core.fitness import why_not_serve
 from avance.core.kubevirt_health import kubevirt_troubles
 from avance.core.maintenance import MAINTENANCE, known_empty, planned
 from avance.core.model import NodeView, PairView, VmView
+from avance.core.provisioning import why_disks_keep_it
 from avance.core.replication import why_not_synced
 from avance.core.standstill import standstill
 
@@ -95,5 +96,8 @@ def _of_a_vm(view: PairView, vm: VmView, now: float) -> Iterator[Blocker]:
     reason, message = why_not_synced(view, vm)
     if message:
         yield Blocker(reason, message, vm.key)
+    missing = why_disks_keep_it(vm.provisioning)
+    if missing:
+        yield Blocker("NotProvisioned", f"{vm.key} could not be started: {missing}", vm.key)
     if vm.start_blocked:
         yield Blocker("StartBlocked", f"{vm.key} could not be started: {vm.start_blocked}", vm.key)

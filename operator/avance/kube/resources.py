@@ -57,4 +57,6 @@ KUBEVIRTS = Resource("kubevirt.io", "v1", "kubevirts", True, "KubeVirt")
 MIGRATION_POLICIES = Resource("migrations.kubevirt.io", "v1alpha1", "migrationpolicies", False, "MigrationPolicy")
 MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", True, "VirtualMachineInstanceMigration")
 
+DATA_VOLUMES = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", True, "DataVolume")
+DATA_SOURCES = Resource("cdi.kubevirt.io", "v1beta1", "datasources", True, "DataSource")
 STORAGE_PROFILES = Resource("cdi.kubevirt.io", "v1beta1", "storageprofiles", False, "StorageProfile")

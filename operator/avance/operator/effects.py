@@ -14,8 +14,10 @@ from avance.kube.errors import Conflict, NotFound
 from avance.kube.resources import NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES
 from avance.kube.taints import NodeChange, set_taints
 from avance.kubevirt import verbs
+from avance.kubevirt.disks import striped_classes
 from avance.operator import marks
-from avance.operator.observe import Observer, hostname_of, manifest
+from avance.operator.new_disks import why_no_class
+from avance.operator.observe import Observer, hostname_of, manifest, striped_offer
 from avance.operator.postman import Postman
 from avance.operator.store import Store
 
@@ -93,8 +95,11 @@ class Effects:
         obj = self._store.get(PROTECTED_VMS, name, namespace)
         if obj is None:
             raise EffectFailed(f"ProtectedVM {effect.vm} is gone")
-        nodes = self._observer.node_objects(pair)
-        body = manifest(self._observer.protected_vm(obj), obj, nodes, effect.prefer)
+        pvm, offered = self._observer.protected_vm(obj), striped_offer(pair)
+        striped = striped_classes(pvm, offered, self._store.get(VIRTUAL_MACHINES, name, namespace))
+        if refusal := why_no_class(pvm, striped, offered):
+            raise EffectFailed(refusal)
+        body = manifest(pvm, obj, self._observer.node_objects(pair), effect.prefer, striped)
         applied = await self._kube.apply(VIRTUAL_MACHINES, body, field_manager=FIELD_MANAGER, force=True)
         self._store.put(VIRTUAL_MACHINES, applied)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from avance.core.moments import day_and_clock
 from avance.core.power import PowerReading
 from avance.core.storage import StorageProvider
 from avance.kube.client import Kube
-from avance.kube.errors import ApiError, NotFound
-from avance.kube.resources import AVANCE_PAIRS, LEASES, NODES, PROTECTED_VMS
+from avance.kube.errors import ApiError, Forbidden, NotFound
+from avance.kube.resources import AVANCE_PAIRS, DATA_VOLUMES, LEASES, NODES, PROTECTED_VMS
 from avance.operator.actions import ActionLog
 from avance.operator.app import LEASE_NAME
 from avance.operator.clock import Clock, from_api
@@ -32,7 +32,7 @@ from avance.operator.disk_status import storage_of
 from avance.operator.observe import Observer
 from avance.operator.power import NodeKey
 from avance.operator.resync import resync
-from avance.operator.store import Store, key_of
+from avance.operator.store import WATCHED, Store, key_of
 
 Object = dict[str, Any]
 
@@ -98,7 +98,9 @@ async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     clock = Clock()
     store = Store(clock)
     nobody_acts = await why_nobody_acts(kube, namespace, clock.now())
-    await resync(kube, store, lambda pair: None)
+    await resync(kube, store, lambda pair: None, [kind for kind in WATCHED if kind is not DATA_VOLUMES])
+    with suppress(Forbidden):  # who may not see them is told less of a VM whose disks are being made
+        await resync(kube, store, lambda pair: None, [DATA_VOLUMES])
     obj = choose(store, name, about)
     observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
     pair = observer.pair(obj)

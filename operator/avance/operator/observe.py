@@ -7,6 +7,7 @@ that KubeVirt has just invented is `Unknown`, and what is absent is empty, never
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from avance.api.health_checks import HealthChecks
@@ -30,6 +31,7 @@ from avance.core.model import (
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
 from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
+from avance.kubevirt.disks import striped_classes
 from avance.kubevirt.overlay import holds
 from avance.kubevirt.probes import health_check
 from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
@@ -40,6 +42,7 @@ from avance.operator.guests import guest_signs, signs_of
 from avance.operator.history import history_of
 from avance.operator.ledger import ledger_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
+from avance.operator.new_disks import provisioning_of
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
 from avance.operator.store import Store, ended_by_kubelet, key_of
@@ -97,7 +100,8 @@ class Observer:
         """Everything that the rules may know of the pair now."""
         policy = policy_of(pair.spec)
         nodes = self.node_objects(pair)
-        vms = tuple(self._vm(obj, nodes) for obj in self._store.members(PROTECTED_VMS, pair.metadata.name))
+        members = self._store.members(PROTECTED_VMS, pair.metadata.name)
+        vms = tuple(self._vm(obj, nodes, striped_offer(pair)) for obj in members)
         return PairView(
             name=pair.metadata.name,
             nodes=tuple(self._node(pair, node, policy.health) for node in nodes),
@@ -166,11 +170,12 @@ class Observer:
                 message=condition.get("message", ""),
             )
 
-    def _vm(self, obj: Object, nodes: list[Object]) -> VmView:
+    def _vm(self, obj: Object, nodes: list[Object], offered: Mapping[int, str]) -> VmView:
         pvm = self.protected_vm(obj)
         namespace, name = key_of(obj)
         machine = self._store.get(VIRTUAL_MACHINES, name, namespace)
         prefers = _prefers(machine)
+        striped = striped_classes(pvm, offered, machine)
         migrations = self._store.members(MIGRATIONS, f"{namespace}/{name}")
         last = pvm.status.last_failover
         return VmView(
@@ -182,7 +187,7 @@ class Observer:
             needs=self._needs(pvm),
             exists=machine is not None,
             prefers=prefers,
-            up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers)),
+            up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers, striped)),
             instance=self._instance(self._store.get(VMIS, name, namespace), pvm.spec.health_checks),
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
@@ -192,6 +197,7 @@ class Observer:
             admitted=any(each.type == "Admitted" and each.status == "True" for each in pvm.status.conditions),
             pause=pause_of(pvm.spec.pause),
             start_blocked=_start_blocked(machine),
+            provisioning=provisioning_of(self._store, pvm, machine, offered),
             health_check=health_check(pvm.spec.health_checks),
             answered=pvm.status.guest_answered or "",
             depends_on=pvm.spec.depends_on,
@@ -272,10 +278,21 @@ def _guest_size(cores: int | None, memory: str | None) -> Resources:
     return Resources((cores or 0) * CPU_PER_CORE_MILLI, bytes_of(memory or "0"))
 
 
-def manifest(pvm: ProtectedVM, obj: Object, nodes: list[Object], prefer: str) -> Object:
+def manifest(
+    pvm: ProtectedVM,
+    obj: Object,
+    nodes: list[Object],
+    prefer: str,
+    striped: Mapping[str, str] = MappingProxyType({}),
+) -> Object:
     """The VirtualMachine that a ProtectedVM asks for, on these nodes, preferring the one of this name."""
     hostnames = {node["metadata"]["name"]: hostname_of(node) for node in nodes}
-    return virtual_machine(pvm, obj["metadata"]["uid"], hostnames, prefer)
+    return virtual_machine(pvm, obj["metadata"]["uid"], hostnames, prefer, striped)
+
+
+def striped_offer(pair: AvancePair) -> Mapping[int, str]:
+    """The StorageClasses that the pair offers, by spindles."""
+    return {each.spindles: each.storage_class_name for each in pair.spec.storage.classes}
 
 
 def hostname_of(node: Object) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError, NotFound
-from avance.kube.resources import LEASES, PODS
+from avance.kube.resources import DATA_VOLUMES, LEASES, PODS, Resource
 from avance.operator.store import NODE_LEASES, WATCHED, Store
 from avance.operator.watching import LAUNCHER_SELECTOR, pairs_of
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 300.0
 
 
-async def resync(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
+async def resync(kube: Kube, store: Store, wake: Callable[[str], None], kinds: Sequence[Resource] = WATCHED) -> None:
     """List every kind, drop ghosts, wake the pairs that they haunted. A kind that is not installed has no objects."""
-    for resource in WATCHED:
+    for resource in kinds:
         selector = ",".join(f"{key}={value}" for key, value in LAUNCHER_SELECTOR.items()) if resource is PODS else ""
         namespace = NODE_LEASES if resource is LEASES else ""
         uids: set[str] = set()
@@ -28,7 +28,8 @@ async def resync(kube: Kube, store: Store, wake: Callable[[str], None]) -> None:
                 uids = store.put_all(resource, page.items) | (set() if page.first else uids)
                 as_of = page.resource_version
         except NotFound:
-            log.warning("%s is not known to the API server: is KubeVirt installed?", resource.plural)
+            level = logging.DEBUG if resource is DATA_VOLUMES else logging.WARNING  # not everybody needs CDI
+            log.log(level, "%s is not known to the API server: is KubeVirt installed?", resource.plural)
             continue
         for ghost in store.drop_ghosts(resource, uids, as_of):
             log.warning("%s %s was gone without a word", resource.kind, ghost["metadata"]["name"])

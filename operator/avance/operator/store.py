@@ -15,6 +15,7 @@ from avance.core.liveness import CONTACT_SECONDS
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
+    DATA_VOLUMES,
     LEASES,
     MIGRATIONS,
     NODES,
@@ -42,6 +43,7 @@ WATCHED: tuple[Resource, ...] = (
     VMIS,
     MIGRATIONS,
     PODS,
+    DATA_VOLUMES,
 )
 
 EDITED = (AVANCE_PAIRS, PROTECTED_VMS)
@@ -282,6 +284,8 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
         yield from signs_of(obj)
     elif resource is PROTECTED_VMS:
         yield "uid", obj["metadata"]["uid"]
+    elif resource is DATA_VOLUMES:
+        yield "phase", str((obj.get("status") or {}).get("phase", ""))
 
 
 def _reported(node: Object) -> str:

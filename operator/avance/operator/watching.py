@@ -14,10 +14,12 @@ import kopf
 from avance.kube.resources import (
     AVANCE_ACTIONS,
     AVANCE_PAIRS,
+    DATA_VOLUMES,
     LEASES,
     NODES,
     PODS,
     PROTECTED_VMS,
+    VIRTUAL_MACHINES,
     Resource,
 )
 from avance.operator.metrics import Metrics
@@ -122,4 +124,7 @@ def _vm_name(resource: Resource, obj: Object) -> str:
     if resource is PODS:
         labels = obj["metadata"].get("labels") or {}
         return next((labels[label] for label in LAUNCHER_VM_LABELS if label in labels), "")
+    if resource is DATA_VOLUMES:
+        owners = obj["metadata"].get("ownerReferences") or ()
+        return next((owner["name"] for owner in owners if owner["kind"] == VIRTUAL_MACHINES.kind), "")
     return str(obj["spec"].get("vmiName") or obj["metadata"]["name"])

@@ -11,6 +11,7 @@ from avance.core.licence import why_not_start
 from avance.core.model import ActionPhase, ActionType, PairView, VmView
 from avance.core.order import in_order
 from avance.core.placement import choose_node
+from avance.core.provisioning import why_disks_keep_it
 
 RETRY_SECONDS = 30.0
 """Between tries of a start that failed."""
@@ -19,8 +20,8 @@ GATHERING_SECONDS = 1.0
 
 
 def start_what_shall_run(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """A VM without an instance is started where it fits, unless something may still run it
-    or the pair has not the room to take it on (N+1).
+    """A VM without an instance is started where it fits, unless something may still run it, its disks are still being
+    made, or the pair has not the room to take it on (N+1).
 
     One a pass, in the order of tiers and dependencies: the next pass counts it when it looks for room for the next one.
     """
@@ -32,7 +33,7 @@ def start_what_shall_run(view: PairView, now: float) -> Iterator[Intent | LookAg
         if now < due:
             yield LookAgain(due)
             continue
-        if why_not_admitted(view, vm) or why_not_start(view, vm, now):
+        if why_not_admitted(view, vm) or why_disks_keep_it(vm.provisioning) or why_not_start(view, vm, now):
             continue
         node = choose_node(view, vm, now)
         if node:

@@ -9,6 +9,7 @@ from avance.core.licence import why_not_ended, why_stale
 from avance.core.liveness import standing_evidence
 from avance.core.model import ActionView, PairView, VmPhase, VmView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
+from avance.core.provisioning import why_not_filled
 from avance.core.replication import why_ask_again
 
 UNKNOWN_HINDRANCE = "nothing stands in its way that avance can see"
@@ -28,7 +29,7 @@ def bring_up(action: ActionView, view: PairView, vm: VmView, now: float) -> Prog
         return fail("Boot", f"{vm.key} ended again while it was starting on {instance.node or 'no node'}")
     if instance.phase is VmPhase.RUNNING:
         return succeed("Boot", f"{vm.key} runs on {instance.node}")
-    deadline = _deadline(action, view, now)
+    deadline = _deadline(action, view, vm, now)
     if now >= deadline:
         return fail("Boot", f"{vm.key} did not come up in time: {_hindrance(view, vm) or UNKNOWN_HINDRANCE}")
     hindrance = _hindrance(view, vm)
@@ -55,15 +56,15 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
     if action.destination and vm.prefers != action.destination:
         order = ApplyVm(vm.key, action.destination)
         return act("Place", f"{vm.key} shall prefer {action.destination}", order)
-    deadline = _deadline(action, view, now)
+    deadline = _deadline(action, view, vm, now)
     if now >= deadline:
         hindrance = stale or _hindrance(view, vm) or UNKNOWN_HINDRANCE
         return fail("Start", f"KubeVirt did not start {vm.key} in time: {hindrance}")
     if stale:
         return wait("Start", f"{vm.key} is not started yet: {stale}", look_at=deadline)
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
-    down = why_kubevirt_starts_nothing(view.surroundings.kubevirt)
-    starting = f"starting {vm.key} on {action.destination or 'its node'}{down and f': {down}'}"
+    waits = why_kubevirt_starts_nothing(view.surroundings.kubevirt) or why_not_filled(vm.provisioning)
+    starting = f"starting {vm.key} on {action.destination or 'its node'}{waits and f': {waits}'}"
     return act("Start", starting, start, look_at=deadline)
 
 
@@ -78,12 +79,14 @@ def _why_disks_forbid(action: ActionView, view: PairView, vm: VmView, now: float
     return why_stale(view, vm, on) or (f"{closed}, and {strays}" if strays else "")
 
 
-def _deadline(action: ActionView, view: PairView, now: float) -> float:
-    """What KubeVirt was down for is not the VM's failure."""
-    begun = counts_since(view.surroundings.kubevirt, action.started("Start") or now, now)
+def _deadline(action: ActionView, view: PairView, vm: VmView, now: float) -> float:
+    """What KubeVirt was down for is not the VM's failure, nor is a disk that is made when it starts."""
+    since = max(action.started("Start") or now, vm.provisioning.filled_at)
+    begun = now if why_not_filled(vm.provisioning) else counts_since(view.surroundings.kubevirt, since, now)
     return begun + view.policy.restart.start_timeout_seconds
 
 
 def _hindrance(view: PairView, vm: VmView) -> str:
     unschedulable = next((pod.unschedulable for pod in view.pods_of(vm.key) if pod.unschedulable), "")
-    return why_kubevirt_starts_nothing(view.surroundings.kubevirt) or unschedulable or vm.start_blocked
+    down, disks = why_kubevirt_starts_nothing(view.surroundings.kubevirt), why_not_filled(vm.provisioning)
+    return down or disks or unschedulable or vm.start_blocked
