@@ -16,6 +16,7 @@ from e2e.kubevirt.store import Client, Stores
 log = logging.getLogger(__name__)
 
 _RETRY_S = 0.3
+_POLL_S = 0.05
 _BACKOFF_S = 1.0
 """Between the lives of an importer that fails; the kubelet's own begins with 10 s."""
 _STEPS = 4
@@ -105,19 +106,19 @@ class DataVolumes:
             if image is not None and image.gib * 1024**3 > size:
                 trouble = too_small(image, size)
             if image is not None and not trouble:
-                await self._copy(key, image, restarts)
+                await self._copy(key, image, url, restarts)
                 return
             await self._tell(key, "ImportInProgress", "N/A", restarts, Running=(False, "Error", trouble))
             await asyncio.sleep(_BACKOFF_S)
             restarts += 1
 
-    async def _copy(self, key: Key, image: Image, restarts: int) -> None:
+    async def _copy(self, key: Key, image: Image, url: str, restarts: int) -> None:
         for step in range(1, _STEPS):
             await asyncio.sleep(image.seconds / _STEPS)
             percent = f"{100 * step / _STEPS:.2f}%"
             await self._tell(key, "ImportInProgress", percent, restarts, Running=(True, "Pod is running", ""))
-            if image.hangs:
-                await asyncio.Event().wait()
+            while self._images[url].hangs:
+                await asyncio.sleep(_POLL_S)
         await asyncio.sleep(image.seconds / _STEPS)
 
     async def _clone(self, key: Key, dv: Object, source: dict[str, str]) -> None:

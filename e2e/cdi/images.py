@@ -16,7 +16,7 @@ class Image:
     status: int = 200
     """What the server answers."""
     hangs: bool = False
-    """It begins to come, and comes no further."""
+    """It begins to come, and comes no further before this is changed."""
 
 
 WORLD = {

@@ -2,20 +2,25 @@
 
 import asyncio
 import json
+import os
+import re
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from e2e.cdi import Cdi, Image
+from e2e.kubevirt.quantity import parse_bytes
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
-from e2e.tests.operator_records import PAIR, PRIMARY, VMS, Object
+from e2e.tests.operator_records import PAIR, PODS, PRIMARY, PVMS, VMS, Object
 
 pytestmark = pytest.mark.timeout(240)
 
 CDI = "/apis/cdi.kubevirt.io/v1beta1"
+PAGE = Path(__file__).parents[2] / "docs" / "golden-images.md"
 WEB = "https://images.example"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -97,7 +102,7 @@ async def test_an_image_is_fetched_once_and_a_vm_is_made_from_it(site: Site, des
     await site.vms_run_on(PRIMARY, "web")
     assert (await desk.provisioned("web"))["status"] == "True"
     claim = await site.api.get("/api/v1/namespaces/default/persistentvolumeclaims/web-root")
-    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+    assert parse_bytes(claim["spec"]["resources"]["requests"]["storage"]) == 5 * 1024**3
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
     status, _, said = await desk.run("vm", "create", "db", "--image", "ubuntu")
     assert status == 2
@@ -109,14 +114,23 @@ async def test_an_image_is_fetched_once_and_a_vm_is_made_from_it(site: Site, des
 
 async def test_what_is_imported_is_neither_started_nor_down(site: Site, desk: Desk) -> None:
     """It is shown how far the import is, also after the operator was killed in the middle of it."""
-    await site.apply_vm("web", disks=[{"name": "root", "capacity": "10Gi", "http": {"url": f"{WEB}/slow.qcow2"}}])
+    url = f"{WEB}/stuck.qcow2"
+    await site.apply_vm("web", disks=[{"name": "root", "capacity": "10Gi", "http": {"url": url}}])
     await desk.vm_waits("web", "Provisioning", "disk root is imported: 25 %")
     await site.operator("kill")
     await site.operator("start")
-    await desk.vm_waits("web", "Provisioning", "disk root is imported: 75 %")
+    await site.edit_vm("web", restartPriority="High")  # what the new operator takes in, it has looked at
+
+    async def seen_anew() -> bool:
+        pvm = await site.pvm("web")
+        return bool(pvm["status"]["observedGeneration"] == pvm["metadata"]["generation"])
+
+    await site.until(seen_anew, "a look of the new operator")
     pvm = await site.pvm("web")
     assert pvm["status"]["phase"] == "Provisioning"
+    assert (await desk.provisioned("web"))["message"] == "disk root is imported: 25 %"
     assert await site.actions() == []
+    desk.cdi.images[url] = Image()
     await site.vms_run_on(PRIMARY, "web")
     status = (await site.pvm("web"))["status"]
     assert not status.get("outages")
@@ -201,3 +215,36 @@ async def test_a_vm_is_copied_and_made_an_image_while_it_is_off(site: Site, desk
     assert "golden image default/own is ready" in told
     await desk.done("vm", "create", "third", "--image", "own", "--memory", "512Mi")
     await site.vms_run_on(PRIMARY, "copy", "third")
+
+
+async def test_what_the_page_on_golden_images_says_works(site: Site, desk: Desk) -> None:
+    """Every command, typed one after the other."""
+    binaries = site.lab.control_plane.binaries
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(binaries.kubectl.parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "KUBECONFIG": str(site.lab.control_plane.kubeconfig)}
+    try:
+        for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+            for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command = text.replace("kubectl create namespace images", "true")  # it is there from another test
+                process = await asyncio.create_subprocess_shell(
+                    command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+                )
+                output, _ = await process.communicate()
+                assert process.returncode == 0, f"{text}{output.decode()}"
+        images = json.loads(await desk.done("image", "list", "-o", "json"))
+        assert [row["image"] for row in images] == ["images/debian-12", "images/debian-12-registry"]
+    finally:
+        await remove_shop(site)
+
+
+async def remove_shop(site: Site) -> None:
+    """What the page has made in its namespace."""
+    vms = PVMS.replace("default", "shop")
+    for pvm in (await site.api.get(vms))["items"]:
+        await site.api.delete(f"{vms}/{pvm['metadata']['name']}")
+
+    async def gone() -> bool:
+        kinds = (vms, VMS.replace("default", "shop"), PODS.replace("default", "shop"))
+        return not any([(await site.api.get(path))["items"] for path in kinds])
+
+    await site.until(gone, "the VMs of shop removed", 60)

@@ -68,7 +68,7 @@ ASKS_A_CLUSTER = {
     for each in leaves(parser())
     if any("--kubeconfig" in action.option_strings for action in each._actions)
 }
-WORTH = {"--for": "1h", "--crash": "node-a", "--user-data": __file__}
+WORTH = {"--for": "1h", "--crash": "node-a", "--user-data": __file__, "--http": "https://images.example/a"}
 """What options that are needed are given, if a word will not do."""
 
 

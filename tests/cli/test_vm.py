@@ -96,8 +96,6 @@ def test_a_key_is_added_to_the_user_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "say what the first disk holds with one of --image, --registry, --http, --blank"),
-        (["--image", "a", "--blank"], "say what the first disk holds"),
         (["--http", "images.example/a"], "write the whole address"),
         (["--registry", "r.example/a"], "write docker://<registry>/<image>:<tag>"),
         (["--blank", "--disk", "20"], "mind the unit: 20Gi, not 20"),
@@ -113,6 +111,22 @@ def test_a_key_is_added_to_the_user_data(tmp_path: Path) -> None:
 )
 def test_wrong_input_says_what_to_write(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vm", "create", "shop/till", "--pair", "site", "--dry-run", *words]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["vm", "create", "till"], "one of the arguments --image --registry --http --blank is required"),
+        (["vm", "create", "till", "--image", "a", "--blank"], "not allowed with argument --image"),
+        (["image", "import", "debian"], "one of the arguments --http --registry is required"),
+        (["vm", "template", "till"], "--name"),
+    ],
+)
+def test_a_source_is_said_once(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
     assert complaint in capsys.readouterr().err
 
 

@@ -69,9 +69,18 @@ async def _sizes(kube: Kube) -> dict[tuple[str, str], str]:
     except Forbidden:
         return {}
     return {
-        (claim["metadata"]["namespace"], claim["metadata"]["name"]): claim["spec"]["resources"]["requests"]["storage"]
+        (claim["metadata"]["namespace"], claim["metadata"]["name"]): _in_units(
+            claim["spec"]["resources"]["requests"]["storage"]
+        )
         for claim in claims
     }
+
+
+def _in_units(size: str) -> str:
+    """`5Gi` of `5368709120`, as CDI writes the size of a copy."""
+    number = int(size) if size.isdecimal() else 0
+    units = (("Ti", 1024**4), ("Gi", 1024**3), ("Mi", 1024**2))
+    return next((f"{number // each}{unit}" for unit, each in units if number and number % each == 0), size)
 
 
 def _row(image: Object, sizes: dict[tuple[str, str], str]) -> Object:
@@ -116,8 +125,6 @@ async def found_image(kube: Kube, wanted: str, namespace: str) -> tuple[str, str
 
 def import_image(chosen: Namespace) -> int:
     """`avance image import`. Raises Failure."""
-    if bool(chosen.http) == bool(chosen.registry):
-        raise Failure("say where the image is with one of --http, --registry", USAGE)
     namespace, name = split_name(chosen.name)
     [(kind, where)] = remote_source(chosen).items()
     source = {"registry" if kind == "registryImage" else kind: where}

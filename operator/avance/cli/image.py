@@ -45,8 +45,9 @@ def _import(verbs: options.Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="[NAMESPACE/]NAME", help="the golden image (namespace: default)")
-    parser.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
-    parser.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
+    one.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
     parser.add_argument("--size", default="20Gi", help="of the disk, at least that of the image (default: 20Gi)")
     options.cluster(parser)
     options.output(parser)

@@ -42,10 +42,11 @@ def add(commands: options.Commands) -> None:
 
 def _source(parser: ArgumentParser) -> None:
     """What the first disk holds."""
-    parser.add_argument("--image", metavar="[NAMESPACE/]NAME", help="a golden image: `avance image list` shows them")
-    parser.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
-    parser.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
-    parser.add_argument("--blank", action="store_true", help="nothing")
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--image", metavar="[NAMESPACE/]NAME", help="a golden image: `avance image list` shows them")
+    one.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
+    one.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
+    one.add_argument("--blank", action="store_true", help="nothing")
 
 
 def _hardware(parser: ArgumentParser) -> None:

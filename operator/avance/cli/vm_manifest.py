@@ -20,7 +20,6 @@ DEFAULT_SIZE = "20Gi"
 """Of a first disk whose image does not say how large it is."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DISK_OPTIONS = {"spindles": "spindles", "class": "storageClassName", "bus": "bus"}
-SOURCES = ("image", "registry", "http", "blank")
 
 
 def split_name(text: str, otherwise: str = "default") -> tuple[str, str]:
@@ -121,11 +120,7 @@ def _disks(chosen: Namespace, image_size: str) -> list[Object]:
 
 
 def _source(chosen: Namespace) -> Object:
-    """Raises Failure unless exactly one source is given."""
-    given = [source for source in SOURCES if getattr(chosen, source)]
-    if len(given) != 1:
-        options = ", ".join(f"--{source}" for source in SOURCES)
-        raise Failure(f"say what the first disk holds with one of {options}", USAGE)
+    """Where the first disk comes from; the parser sees to it that this is said once."""
     if chosen.image:
         namespace, name = split_name(chosen.image, split_name(chosen.name)[0])
         return {"goldenImage": {"name": name, "namespace": namespace}}
