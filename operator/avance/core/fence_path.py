@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from avance.core.liveness import Life, judge, lies, silent
+from avance.core.liveness import Life, judge, lies, silent, still_hears
+from avance.core.maintenance import known_empty, why_worked_on, worked_on
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.moments import clock_time
 from avance.core.power import same_system
@@ -85,15 +86,19 @@ def trouble(view: PairView, now: float) -> str:
 def _suspect_for_long(view: PairView, now: float) -> str:
     """A server that only one observer holds to be dead, and that nobody hears, is fenced by nobody."""
     for node in view.nodes:
+        if known_empty(node):
+            continue
         verdict, peer = judge(view, node, now), view.peer(node.name)
         patience = view.policy.detection.lease_silence_seconds + TELL_AFTER_SECONDS
         if verdict.life is not Life.SUSPECT or view.open_action(node.name) or now < node.heard_at + patience:
             continue
-        if peer is not None and not peer.hears_peer and not silent(view, peer, now):
-            return (
-                f"{node.name} may be dead, and is not fenced: {verdict.because}. If it is, switch it off by its BMC; "
-                "or see to it that it is off and stays off, and create an AvanceAction AttestOff"
-            )
+        if peer is None or still_hears(view, peer, now) or (silent(view, peer, now) and not worked_on(peer)):
+            continue
+        alone = f"; {why_worked_on(view, peer)}, and it tells nothing until then" if worked_on(peer) else ""
+        return (
+            f"{node.name} may be dead, and is not fenced: {verdict.because}{alone}. If it is, switch it off by its "
+            "BMC; or see to it that it is off and stays off, and create an AvanceAction AttestOff"
+        )
     return ""
 
 

@@ -150,13 +150,17 @@ def doubt_about(view: PairView, node: NodeView, now: float) -> str:
     peer = view.peer(node.name)
     if peer is None:
         return "there is no other node to compare it with"
-    if silent(view, peer, now):
-        if peer.history.maintenance is not None:
-            return ""  # that is expected of it, and what it said last is of no account
+    if silent(view, peer, now) and peer.history.maintenance is None:
         return f"{peer.name} is silent too: the API or the network may be what is sick, so nothing is fenced"
-    if peer.hears_peer:
+    if still_hears(view, peer, now):
         return f"{peer.name} still hears it"
     return ""
+
+
+def still_hears(view: PairView, node: NodeView, now: float) -> bool:
+    """It hears the other server. What one in maintenance said before it fell silent, as may be expected, is over."""
+    expected_silence = node.history.maintenance is not None and silent(view, node, now)
+    return node.hears_peer is True and not expected_silence
 
 
 def _next_deadline(view: PairView, node: NodeView, now: float) -> float | None:

@@ -43,8 +43,9 @@ def leaving(view: PairView, node_name: str) -> ActionView | None:
 
 
 def planned(view: PairView, node: NodeView) -> bool:
-    """It is out of service, or about to be, because a person wants it so."""
-    return worked_on(node) or entering(view, node.name) is not None
+    """It is out of service because a person wants it so: about to go, in maintenance, or on its way back."""
+    going, coming = entering(view, node.name), leaving(view, node.name)
+    return worked_on(node) or going is not None or (coming is not None and coming.started(OPEN) is not None)
 
 
 def why_worked_on(view: PairView, node: NodeView) -> str:

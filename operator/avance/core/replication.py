@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from avance.core.liveness import reads_off, standing_evidence
+from avance.core.maintenance import known_empty
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.storage import Connection, DiskState, StorageView, VolumeView, Written
 
@@ -219,6 +220,8 @@ def _why_peer_may_be_newer(view: PairView, vm: VmView, node_name: str, storage: 
     peer = view.peer(node_name)
     if peer is None or standing_evidence(view, peer.name) is not None:
         return ""
+    if vm.written is not None and known_empty(peer):
+        return ""  # the record names this copy, and on a server in maintenance nothing has written since
     if vm.written is None and storage.state_on(peer.name).lost:
         return ""
     return f"the disks of {vm.key} on {node_name} and {peer.name} are apart, and either may be the newer"

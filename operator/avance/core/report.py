@@ -21,7 +21,7 @@ from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.kubevirt_health import kubevirt_ready
 from avance.core.licence import why_not_start
 from avance.core.liveness import Life, judge, silent
-from avance.core.maintenance import MAINTENANCE, planned, why_worked_on
+from avance.core.maintenance import MAINTENANCE, is_the_work, planned, why_worked_on, worked_on
 from avance.core.model import ActionType, ActionView, PairView, VmPhase, VmView
 from avance.core.node_report import NodeReport, report_node
 from avance.core.outage import Outage, outage
@@ -110,8 +110,7 @@ def _of_its_service(view: PairView, now: float) -> Iterator[Condition]:
     yield answer("Redundant", *_why_not_redundant(view, now), "either server can be lost")
     yield _failover_ready(view, now)
     yield from _hands_off(view, now)
-    link = "" if private_link_up(view) else _link_fault(view, now)
-    yield answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
+    yield _private_link(view, now)
     yield from fencing_conditions(view, now)
     yield kubevirt_ready(view.surroundings.kubevirt)
     yield migrations_ready(view)
@@ -121,7 +120,8 @@ def _why_not_redundant(view: PairView, now: float) -> tuple[str, str]:
     """Reason and sentence; the sentence is empty when it is. What a person wants so is told last."""
     for node in (each for each in view.nodes if not planned(view, each)):
         # A server that has lost a service is no full replacement for the other one; a benign fault leaves it one.
-        lost = next((fault.sentence for fault in node.faults if fault.serious), "")
+        own = (fault for fault in node.faults if not is_the_work(view, fault))
+        lost = next((fault.sentence for fault in own if fault.serious), "")
         hindrance = why_not_serve(view, node, now) or lost or why_not_hold_all(view, node)
         if hindrance:
             return "NotRedundant", hindrance
@@ -130,7 +130,9 @@ def _why_not_redundant(view: PairView, now: float) -> tuple[str, str]:
         return MAINTENANCE, work
     under_way = _incident(view)
     if under_way is not None:
-        return "NotRedundant", f"{under_way.type} of {under_way.target} is under way"
+        back = under_way.type is ActionType.LEAVE_MAINTENANCE
+        words = f"{under_way.type} of {under_way.target} is under way"
+        return MAINTENANCE if back else "NotRedundant", words
     return why_not_all_synced(view)
 
 
@@ -169,6 +171,15 @@ def _failover_possible(view: PairView, now: float) -> Condition:
     risk = why_api_is_at_risk(view)
     but = f"; but {risk}" if risk else ""
     return Condition("FailoverReady", True, "AsExpected", f"a crash now would be survived{but}")
+
+
+def _private_link(view: PairView, now: float) -> Condition:
+    """One end of it being in a person's hands, what the ends say of it tells nothing."""
+    work = next((why_worked_on(view, node) for node in view.nodes if worked_on(node)), "")
+    if work and not private_link_up(view):
+        return Condition("PrivateLinkHealthy", None, MAINTENANCE, f"it is not judged: {work}")
+    link = "" if private_link_up(view) else _link_fault(view, now)
+    return answer("PrivateLinkHealthy", "LinkDown", link, "the private link is up")
 
 
 def _link_fault(view: PairView, now: float) -> str:

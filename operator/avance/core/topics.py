@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from avance.core.call_home_report import call_home_lines, mended_at, spare_part
 from avance.core.channels import MessageKind, MessageSeverity, SparePart
 from avance.core.intents import REQUESTED, SERVER_CRASH, Intent, fault_incident
+from avance.core.maintenance import MAINTENANCE
 from avance.core.model import ActionPhase, ActionType, ActionView, PairView
 
 _INFO, _WARNING, _CRITICAL = MessageSeverity.INFO, MessageSeverity.WARNING, MessageSeverity.CRITICAL
@@ -26,7 +27,7 @@ _DEEDS_NOBODY_DID: dict[ActionType, tuple[MessageKind, MessageSeverity]] = {
     ActionType.MIGRATE: (MessageKind.FAILOVER, _INFO),
 }
 """What is told of the deeds that a pause or the mode Observe holds back."""
-_TELLS_OF_ITSELF = ("Paused", "ModeObserve")
+_TELLS_OF_ITSELF = ("Paused", "ModeObserve", MAINTENANCE)
 """Reasons of FailoverReady that a person has given."""
 
 
@@ -77,7 +78,7 @@ def _of_action(view: PairView, action: ActionView, told: frozenset[str], now: fl
             yield from _call_home(view, action, told, now)
         case ActionType.FENCE if action.reason == SERVER_CRASH:
             yield from _crash(action, told)
-        case ActionType.MIGRATE:
+        case ActionType.MIGRATE if not _is_for_a_maintenance(view, action):
             yield from _moved(action)
         case ActionType.RESTART if action.phase is ActionPhase.SUCCEEDED:
             yield _topic(action, MessageKind.FAILOVER, _WARNING, f"{action.target} was restarted", _ended(action))
@@ -164,6 +165,10 @@ def _moved(action: ActionView) -> Iterator[Topic]:
         headline = f"{action.target} could not be moved to {action.destination}"
         at, about = _ended(action), (action.incident, False, action.target)
         yield Topic(key, MessageKind.FAILOVER, _WARNING, at, headline, lines, *about)
+
+
+def _is_for_a_maintenance(view: PairView, move: ActionView) -> bool:
+    return any(a.type is ActionType.ENTER_MAINTENANCE and a.incident == move.incident for a in view.actions)
 
 
 def _restarted(view: PairView) -> Iterator[Topic]:

@@ -6,7 +6,8 @@ It proves rules, not timing: a tick is a quarter of a second, and the durations 
 knows the core and nothing else of the product.
 """
 
-from avance.simulator import pair_events as pair_events  # its sentences are events too
+from avance.simulator import maintenance_events as maintenance_events  # their sentences are events too
+from avance.simulator import pair_events as pair_events
 from avance.simulator.cli import simulate
 
 __all__ = ["simulate"]

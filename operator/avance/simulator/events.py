@@ -298,6 +298,16 @@ def _wake(sim: Simulation) -> None:
     sim.api.version += 1
 
 
+def _end_maintenance(sim: Simulation, node: str) -> None:
+    """Whoever works on it, or wants to, gives it back, switched on."""
+    asked = any(a.type is ActionType.ENTER_MAINTENANCE and a.target == node and a.open for a in sim.records.all())
+    held = node in sim.records.in_maintenance()
+    if held and not sim.world.servers[node].up:
+        sim.world.reset(node)
+    if held or asked:
+        _ask_of_node(sim, ActionType.LEAVE_MAINTENANCE, node)
+
+
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
     """Every fault is healed, and a person says that both servers are to be trusted again, and given-up VMs too.
@@ -319,6 +329,7 @@ def mend_everything(sim: Simulation) -> None:
             sim.world.reset(server.name)  # nothing that this BMC says would be believed before it has read On
         sim.world.mend_bmc(server.name)
         ask_reset_mtbf(sim, server.name)
+        _end_maintenance(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us, fence_agent=True)
     sim.api.edit_pair(replace(sim.api.policy, pause=None, mode=Mode.AUTOMATIC))
     sim.api.look_around(replace(sim.api.around, takes_writes=True, virt_api=True, virt_controller=True))

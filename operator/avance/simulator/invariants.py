@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.effects import (
     ApplyVm,
+    CloseNode,
     CreateMigration,
     DeletePod,
     Effect,
     MarkOutOfService,
     PowerOff,
+    PowerOn,
     StartVm,
 )
 from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, PairView
@@ -40,6 +42,7 @@ def after_each_step(world: World, records: Records, operator: Operator | None, n
     yield from one_action_at_a_time(records)
     yield from never_both_nodes_fenced(records)
     yield from never_both_nodes_down(records)
+    yield from nothing_runs_in_maintenance(world, records)
 
 
 def pause_wins(operator: Operator, records: Records, now: float) -> Iterator[str]:
@@ -121,6 +124,16 @@ def never_both_nodes_down(records: Records) -> Iterator[str]:
         yield f"{', '.join(rebooting)} is rebooted while {', '.join(down)} is declared down"
 
 
+def nothing_runs_in_maintenance(world: World, records: Records) -> Iterator[str]:
+    """A server that a person may work on runs no VM, and the other one is not theirs to work on."""
+    held = records.in_maintenance()
+    if len(held) > 1:
+        yield "both servers are in maintenance"
+    for name in held:
+        for guest in world.guests_on(name):
+            yield f"{guest.vm} runs on {name}, which is in maintenance"
+
+
 def cuts_power(fence: ActionView) -> bool:
     """It may still cut the power: not one that stands down and opens its server again."""
     return fence.open and fence.started("PowerOff") is not None and fence.current != "Reopen"
@@ -131,6 +144,8 @@ def of_an_effect(
 ) -> Iterator[str]:
     """Checked at the moment in which an effect is performed."""
     yield from belongs_to_a_record(records, action, effect)
+    if isinstance(effect, PowerOff | PowerOn) and effect.node in records.in_maintenance():
+        yield f"{effect} although {effect.node} is in maintenance"
     match effect:
         case StartVm(vm, instance_uid):
             yield from start_has_evidence(world, api, records, vm, instance_uid)
@@ -159,7 +174,8 @@ def only_the_leader_acts(lease: Lease, operator: Operator | None, now: float) ->
 def belongs_to_a_record(records: Records, action: ActionView | None, effect: Effect) -> Iterator[str]:
     """Every effect is the deed of an open recorded action in the step that was written first; upkeep alone is not."""
     if action is None:
-        if not isinstance(effect, ApplyVm):
+        kept_closed = isinstance(effect, CloseNode) and effect.node in records.in_maintenance()
+        if not isinstance(effect, ApplyVm) and not kept_closed:
             yield f"{effect} belongs to no action"
     elif records.get(action.name) != action or not action.current or not action.open:
         yield f"{effect} was performed before its step was written"

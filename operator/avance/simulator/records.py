@@ -7,6 +7,7 @@ from dataclasses import replace
 from avance.core.channels import Notification, Standing
 from avance.core.history import NodeHistory
 from avance.core.intents import Intent
+from avance.core.maintenance import OPEN
 from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, StepView
 from avance.core.progress import Progress
 
@@ -40,6 +41,20 @@ class Records:
         """There is evidence that this life of a node has ended; a person's word is none before it is taken over."""
         proofs = (action.evidence for action in self.all() if action.type not in RECORDS_ONLY)
         return any(proof is not None and (proof.node, proof.boot_id) == (node, boot_id) for proof in proofs)
+
+    def in_maintenance(self) -> frozenset[str]:
+        """Servers that people may work on now. The status may be older than the action that has opened one."""
+        opened = {
+            action.target: action.started(OPEN) or 0.0
+            for action in self.all()
+            if action.type is ActionType.LEAVE_MAINTENANCE
+        }
+        records = {name: history.maintenance for name, history in self.histories.items()}
+        return frozenset(name for name, each in records.items() if each and opened.get(name, 0.0) <= each.since)
+
+    def delete(self, name: str) -> None:
+        """Somebody deletes an action."""
+        del self._actions[name]
 
     def get(self, name: str) -> ActionView:
         return self._actions[name]

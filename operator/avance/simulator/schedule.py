@@ -192,6 +192,17 @@ def _attested(random: Random, node: str, vm: str, lasts: float) -> Trouble:
     return [(0, f"{node} loses its power"), (lasts, f"somebody attests that {node} is off")] if lasts < 10 else []
 
 
+def _maintenance(random: Random, node: str, vm: str, lasts: float) -> Trouble:
+    """Somebody works on a server, and most of them switch it off and on."""
+    work = [(lasts, f"{node} loses its power"), (2 * lasts, f"somebody switches {node} on")]
+    between = work if random.random() < 0.6 else []
+    return [
+        (0, f"somebody enters maintenance of {node}"),
+        *between,
+        (3 * lasts, f"somebody leaves maintenance of {node}"),
+    ]
+
+
 def _move(random: Random, node: str, vm: str, lasts: float) -> Trouble:
     return [(0, f"somebody asks to move {vm} to {node}")]
 
@@ -212,6 +223,7 @@ CAUSES: dict[str, Cause] = {
     "wedged": _once("{node} loses its public network until it reboots", "disk sdb of {node} fails until it reboots"),
     "asked reboot": _once("somebody asks to reboot {node}"),
     "declared down": _pair_of("somebody declares {node} down", "somebody resets the MTBF of {node}"),
+    "maintenance": _maintenance,
     "detectors": _pair_of("the detectors of {node} hang", "the detectors of {node} report again"),
     "deaf detector": _pair_of("the detector of {node} goes deaf", "the detector of {node} hears again"),
     "power": _once("{node} loses its power"),
@@ -271,18 +283,20 @@ DISK_CAUSES: dict[str, Cause] = {
     "storage silent": _pair_of("the storage cannot be asked", "the storage can be asked again"),
 }
 """What can break beside that where disks are replicated."""
-OPENINGS = ("power", "crash", "reboot", "partition", "API", "kubelet", "power supply", "private link")
+OPENINGS = (
+    "power", "crash", "reboot", "partition", "API", "kubelet", "power supply", "private link", "maintenance",
+)  # fmt: skip
 """What makes the operator act."""
 COMPANY = (
     "BMC", "power", "crash", "reboot", "switched on", "power for a while", "partition", "API", "API for both",
     "kubelet", "private link", "public network", "forced deletion", "operator killed", "operator stands still",
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
     "deaf detector", "detectors", "virt-handler", "pause", "mode", "attested",
-    "no writes", "shutdown", "asked restart", "running", "guest", "hung guest",
+    "no writes", "shutdown", "asked restart", "running", "guest", "hung guest", "maintenance",
     *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
 SILENCES = {
     "BMC", "private link", "public network", "partition", "deaf detector", "detectors", "power", "power for a while",
-    "crash", "reboot", "switched on", "shutdown", "attested",
+    "crash", "reboot", "switched on", "shutdown", "attested", "maintenance",
 }  # fmt: skip

@@ -121,6 +121,8 @@ RULES: Mapping[str, str] = {
     "N+1": "Either server alone can hold every VM, or the pair says that it is not redundant.",
     "suppression": "Health checks of a guest are suppressed while it migrates, is paused, or boots.",
     "one node at a time": "Only one server is out of service by choice at a time.",
+    "maintenance is left alone": "A server that a person works on is not fenced, rebooted, called home for or given "
+    "VMs, until that person gives it back.",
     "pause wins": "A user's pause always wins; it says that nothing is protected, and it expires.",
     "rejoin in order": "A server rejoins in order: identity, stable, storage, health; never all at once.",
     "one operator": "Only the leader acts; what its successor needs is in the API's objects.",

@@ -7,7 +7,7 @@ That it was carried out is what the pair's status remembers.
 
 from __future__ import annotations
 
-from avance.core.effects import CloseNode
+from avance.core.effects import CloseNode, OpenNode
 from avance.core.homecoming import TRIES
 from avance.core.kubevirt_health import why_kubevirt_fails
 from avance.core.licence import why_not_empty
@@ -17,9 +17,9 @@ from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, Pai
 from avance.core.pairing import why_no_pair
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 from avance.core.sparing import HAND_OVER, guests_on, why_not_hand_over, why_not_spare, why_stuck
-from avance.core.workflows.emptying import SETTLE_SECONDS, leave_it
+from avance.core.workflows.emptying import SETTLE_SECONDS
 
-ACCEPT, CLOSE, VERIFY, HOLD = "Accept", "Close", "Verify", "Hold"
+ACCEPT, CLOSE, VERIFY, HOLD, REOPEN = "Accept", "Close", "Verify", "Hold", "Reopen"
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -31,13 +31,16 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if not _begun(action):
         return _accept(view, node, now) or act(CLOSE, f"closing {node.name} to scheduling", CloseNode(node.name))
     call_off = leaving(view, node.name)
-    if call_off is not None or action.started("Reopen") is not None:
-        return leave_it(action, node, f"{call_off.name} calls it off" if call_off else "it was left alone")
+    if action.current == REOPEN or call_off is not None:
+        return _leave(action, node, call_off)
+    unheard = _why_unheard(view, now)
+    if unheard:
+        return wait(action.current, f"waiting for a sign of life: {unheard}", look_at=now + 1)
     if judge(view, node, now).life is Life.DEAD:
         return fail(action.current, f"{node.name} died before it was empty: what follows is that of any crash")
     needed = why_not_spare(view, node, now)
     if needed:
-        return leave_it(action, node, needed, failed=True)
+        return _leave(action, node, None, needed)
     return _drain(action, view, node, now)
 
 
@@ -57,11 +60,16 @@ def _accept(view: PairView, node: NodeView, now: float) -> Progress | None:
     reason, sentence = why_no_pair(view)
     if reason:
         return cancel("Refuse", sentence)
-    for each in view.nodes:
-        verdict = judge(view, each, now)
-        if verdict.life is Life.UNHEARD:
-            return wait(ACCEPT, f"waiting for a sign of life: {verdict.because}", verdict.reconsider_at)
+    unheard = _why_unheard(view, now)
+    if unheard:
+        return wait(ACCEPT, f"waiting for a sign of life: {unheard}", look_at=now + 1)
     return cancel("Refuse", refusal) if (refusal := _why_not_begin(view, node, now)) else None
+
+
+def _why_unheard(view: PairView, now: float) -> str:
+    """An operator that has just begun to listen can tell nothing of its servers yet."""
+    verdicts = (judge(view, each, now) for each in view.nodes)
+    return next((verdict.because for verdict in verdicts if verdict.life is Life.UNHEARD), "")
 
 
 def _why_not_begin(view: PairView, node: NodeView, now: float) -> str:
@@ -104,13 +112,23 @@ def _hand_over(action: ActionView, view: PairView, node: NodeView, left: tuple[V
         failed = [move for move in moves if move.target == vm.key and move.phase in _ENDED_IN_VAIN]
         if len(failed) >= TRIES:
             tried = f"{vm.key} could not be moved, tried {len(failed)} times: {failed[-1].result}"
-            return leave_it(action, node, tried, failed=True)
+            return _leave(action, node, None, tried)
     hindrance = why_not_hand_over(view, node, now)
     if now >= deadline and not any(move.open for move in moves):
         because = hindrance or f"{_names(left)} could not be moved in time"
-        return leave_it(action, node, because, failed=True)
+        return _leave(action, node, None, because)
     words = f"{node.name} hands over {_names(left)}"
     return wait(HAND_OVER, f"{words}; not yet: {hindrance}" if hindrance else words, look_at=deadline)
+
+
+def _leave(action: ActionView, node: NodeView, call_off: ActionView | None, because: str = "") -> Progress:
+    """Open the server again, if this action has closed it, and end the action; why stays as it was written first."""
+    written = action.step if action.current == REOPEN else None
+    because = f"{call_off.name} calls it off" if call_off else because
+    words = written.message if written else f"{node.name} stays in service: {because}"
+    if action.started(CLOSE) is not None and (node.closed or written is None):
+        return act(REOPEN, words, OpenNode(node.name))
+    return cancel(REOPEN, words) if call_off else fail(REOPEN, words)
 
 
 _ENDED_IN_VAIN = (ActionPhase.FAILED, ActionPhase.CANCELLED)

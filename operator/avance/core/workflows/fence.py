@@ -16,7 +16,7 @@ from avance.core.fence_path import pause_between_orders, why_bmc_proves_nothing
 from avance.core.fitness import why_replaced
 from avance.core.graceful_leave import graceful_leave
 from avance.core.intents import crash_incident
-from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence
+from avance.core.liveness import Life, doubt_about, judge, reads_off, standing_evidence, still_hears
 from avance.core.model import ActionView, FenceEvidence, NodeView, PairView
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 
@@ -99,7 +99,7 @@ def confirm_off(action: ActionView, view: PairView, node: NodeView, now: float) 
     peer = view.peer(node.name)
     if reading is None or not confirming or reading.observed_at < confirm_at:
         return wait("ConfirmOff", f"the BMC of {node.name} reads Off; reading it once more", look_at=confirm_at)
-    if node.heard_at > reading.observed_at or (peer is not None and peer.hears_peer):
+    if node.heard_at > reading.observed_at or (peer is not None and still_hears(view, peer, now)):
         return wait("ConfirmOff", f"the BMC says Off, yet {node.name} still gives signs of life: it is not believed")
     evidence = FenceEvidence(
         node=node.name,

@@ -7,7 +7,7 @@ on, however long that takes; a person who is not done yet deletes the request.
 from __future__ import annotations
 
 from avance.core.fitness import private_link_up, why_not_serve
-from avance.core.liveness import Life, judge, reads_off, standing_evidence
+from avance.core.liveness import Life, judge, reads_off
 from avance.core.maintenance import OPEN, entering, worked_on
 from avance.core.model import ActionView, NodeView, PairView
 from avance.core.progress import Progress, cancel, succeed, wait
@@ -30,8 +30,6 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         if action.started(CALL_OFF) is not None:
             return succeed(CALL_OFF, f"{node.name} has not gone into maintenance")
         return cancel("Refuse", f"{node.name} is not in maintenance")
-    if standing_evidence(view, node.name):
-        return rejoin.advance(action, view, now)
     absent = _why_absent(view, node, now)
     if absent:
         return wait(AWAIT_SERVER, absent, look_at=now + 5)

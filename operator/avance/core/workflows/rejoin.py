@@ -12,7 +12,7 @@ from __future__ import annotations
 from avance.core.effects import ClearOutOfService, CloseNode, OpenNode, PowerOff, PowerOn
 from avance.core.fitness import why_replaced
 from avance.core.intents import RESYNC
-from avance.core.liveness import Life, judge, standing_evidence
+from avance.core.liveness import Life, judge, standing_evidence, still_hears
 from avance.core.maintenance import planned
 from avance.core.model import ActionType, ActionView, NodeView, PairView
 from avance.core.power import same_system
@@ -78,7 +78,7 @@ def _await_boot(action: ActionView, view: PairView, node: NodeView, state: str, 
     One that the other server hears has booted: what it lacks no reboot brings back.
     """
     peer = view.peer(node.name)
-    heard = peer is not None and peer.hears_peer is True
+    heard = peer is not None and still_hears(view, peer, now)
     waiting = action.step is not None and action.step.name == "AwaitBoot"
     began = action.started("AwaitBoot") if waiting else None
     give_up_at = (now if began is None else began) + BOOT_PATIENCE_SECONDS
