@@ -43,7 +43,8 @@ def test_help_loads_nothing_that_takes_its_time() -> None:
 
 
 def test_a_cluster_that_is_not_there_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (["status"], ["explain", "web"], ["log"], ["switchover", "node-a"], ["pause", "--for", "1h",
+    for command in (["status"], ["explain", "web"], ["log"], ["switchover", "node-a"],
+                    ["maintenance", "leave", "node-a"], ["pause", "--for", "1h",
                     "--reason", "works"], ["resume"], ["reset-mtbf", "node-a", "--reason", "mended"]):  # fmt: skip
         assert main([*command, "--kubeconfig", "/nowhere"]) == UNREACHABLE
         said = capsys.readouterr()
@@ -135,6 +136,11 @@ def test_wrong_input_says_what_to_write(
 def test_a_reason_of_nothing_is_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "node-a", "--reason", "  "]) == 2
     assert "a reason is needed" in capsys.readouterr().err
+
+
+def test_a_maintenance_of_nothing_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["maintenance", "enter", "node-a", "--message", " ", "--kubeconfig", "/nowhere"]) == 2
+    assert "say what is done to node-a" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("typed", ["", "yes\n", "node-b\n", "Node-A\n"])

@@ -185,6 +185,13 @@ def test_a_fenced_server_is_left_alone_from_now_on_and_not_taken_back() -> None:
 # --- while it lasts ---------------------------------------------------------------------------------------------------
 
 
+def test_who_works_on_a_fenced_server_outlives_the_acceptance_of_another_one() -> None:
+    other = held(history=NodeHistory(maintenance=IN_MAINTENANCE, system_uuid="old"), system_uuid="new")
+    accepted = action(ActionType.ACCEPT_REPLACEMENT, "node-a", finished_at=NOW)
+    seen = remember(pair(other, actions=(accepted,)), NOW + 1).nodes[0]
+    assert (seen.history.system_uuid, seen.history.maintenance) == ("new", IN_MAINTENANCE)
+
+
 def test_that_it_was_carried_out_is_remembered_until_it_is_opened_again() -> None:
     done = action(ActionType.ENTER_MAINTENANCE, "node-a", finished_at=NOW, requested_by="alice", message="new fans")
     closed = node(closed=True, cordoned=True)

@@ -61,6 +61,10 @@ def condition(type_: str, value: float) -> Series:
     return one(f'avance_pair_condition{{{LEADER},pair="shop",type="{type_}"}}', value)
 
 
+def because(type_: str, reason: str) -> Series:
+    return one(f'avance_pair_condition_reason{{{LEADER},pair="shop",type="{type_}",reason="{reason}"}}', 1)
+
+
 def of_node(name: str, value: float, **labels: str) -> Series:
     return one(f"avance_{name}{{{LEADER},{NODE_LABELS}{_more(labels)}}}", value)
 
@@ -120,6 +124,11 @@ def _pairs() -> Iterator[Case]:
     ):
         yield from _both(alert, at, condition(type_, bad), PAIR | {"type": type_}, condition(type_, 1))
     yield Case("AvancePairNotRedundant", condition("Redundant", 0), "25m")
+    planned = {name: condition(name, 0) | because(name, "Maintenance") for name in ("Redundant", "FailoverReady")}
+    yield Case("AvancePairNotRedundant", planned["Redundant"], "35m")
+    yield Case("AvanceFailoverNotReady", planned["FailoverReady"], "6m")
+    other = condition("Redundant", 0) | because("FailoverReady", "Maintenance")
+    yield Case("AvancePairNotRedundant", other, "35m", PAIR | {"type": "Redundant"})
     blocked = condition("FailoverReady", 0)
     yield Case("AvanceFailoverNotReady", blocked | condition("Paused", 1), "6m")
     yield Case("AvanceFailoverNotReady", blocked | condition("Paused", 0) | condition("Observing", 1), "6m")
@@ -145,8 +154,14 @@ def _servers() -> Iterator[Case]:
     healthy = of_node("node_fence_path", 1)
     yield from _both("AvanceFencePathFailing", "6m", of_node("node_fence_path", 0), NODE, healthy)
     yield from _both("AvanceFencePathFailing", "6m", of_node("node_fence_path", -1), NODE, healthy)
+    worked_on = of_node("node_state", 1, state="Maintenance")
+    yield Case("AvanceFencePathFailing", of_node("node_fence_path", 0) | worked_on, "6m")
+    for_days = dict.fromkeys(worked_on, "1x3000")
+    yield Case("AvanceMaintenanceLong", for_days, "24h5m", NODE | {"state": "Maintenance"})
+    yield Case("AvanceMaintenanceLong", for_days, "23h")
     asked = f"avance_node_fence_check_timestamp_seconds{{{LEADER},{NODE_LABELS}}}"
     yield from _both("AvanceFencePathUntested", "3h", one(asked, 0), NODE, {asked: "0+30x720"})
+    yield Case("AvanceFencePathUntested", one(asked, 0) | worked_on, "3h")
     kind = {"kind": "PowerSupply", "severity": "Benign"}
     yield Case("AvanceComponentFailed", of_node("node_faults", 1, **kind), "6m", NODE | kind | {"severity": "warning"})
     yield Case("AvanceComponentFailed", of_node("node_faults", 1, **kind), "4m")
@@ -168,6 +183,11 @@ def _vms() -> Iterator[Case]:
     yield from _both("AvanceDisksSplit", "1m", of_vm("vm_disks_split", 1), VM, of_vm("vm_disks_split", 0))
     two = of_vm("vm_up_to_date_copies", 2)
     yield from _both("AvanceOnlyOneGoodCopy", "16m", of_vm("vm_up_to_date_copies", 1), VM, two)
+    yield Case(
+        "AvanceOnlyOneGoodCopy",
+        of_vm("vm_up_to_date_copies", 1) | of_node("node_state", 1, state="Maintenance"),
+        "16m",
+    )
     percent = f'avance_vm_resync_percent{{{LEADER},{VM_LABELS},node="node-b"}}'
     stalled, goes_on = {percent: "40+0.001x720"}, {percent: "1+0.1x720"}
     yield from _both("AvanceResyncStalled", "90m", stalled, VM | {"node": "node-b"}, goes_on)

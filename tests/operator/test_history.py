@@ -2,7 +2,7 @@
 
 from avance.api.node_status import NodeStatus
 from avance.core.components import ComponentKind
-from avance.core.history import ComponentHistory, Declaration, NodeHistory, Occurrence
+from avance.core.history import ComponentHistory, Declaration, Maintenance, NodeHistory, Occurrence
 from avance.core.policy import MtbfPolicy
 from avance.operator.history import history_of, history_status
 
@@ -22,6 +22,8 @@ def test_what_is_written_is_read_again() -> None:
         declared_down=Declaration(START + 3700, "too often", "Disk", "sdb"),
         lifted_at=START - 5,
         heard_peer_in="boot-7",
+        maintenance=Maintenance(START + 3800, "alice", "new fans", empty=False),
+        maintenance_ended_at=START - 60,
     )
     status = history_status(history, MtbfPolicy(minimum_faults=3))
     read = NodeStatus.parse({"name": "node-a", "state": "DeclaredDown", **status})

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from avance.core.effects import CreateMigration, DeletePod, Effect, MarkOutOfService, PowerOff, StartVm, StopVm
+from avance.core.effects import (
+    CloseNode,
+    CreateMigration,
+    DeletePod,
+    Effect,
+    MarkOutOfService,
+    PowerOff,
+    PowerOn,
+    StartVm,
+    StopVm,
+)
+from avance.core.history import Maintenance
 from avance.core.intents import Intent
 from avance.core.model import ActionType, ActionView
 from avance.core.progress import act, succeed
@@ -151,3 +162,32 @@ def test_deeds_of_whoever_does_not_lead_are_seen(sim: Simulation) -> None:
     assert list(invariants.only_the_leader_acts(sim.lease, sim.operator, sim.now + 5.0))
     sim.lease.epoch += 1
     assert list(invariants.only_the_leader_acts(sim.lease, sim.operator, sim.now))
+
+
+def held(sim: Simulation, node: str) -> None:
+    """The records say that people may work on it."""
+    history = sim.records.histories[node]
+    sim.records.histories[node] = replace(history, maintenance=Maintenance(sim.now, "a person", "new fans"))
+
+
+def test_a_vm_on_a_server_in_maintenance_is_seen(sim: Simulation) -> None:
+    held(sim, "node-b")
+    assert list(invariants.nothing_runs_in_maintenance(sim.world, sim.records)) == []
+    held(sim, "node-a")
+    assert list(invariants.nothing_runs_in_maintenance(sim.world, sim.records)) == [
+        "both servers are in maintenance",
+        "default/web runs on node-a, which is in maintenance",
+    ]
+
+
+@pytest.mark.parametrize("effect", [PowerOff("node-b", "uuid"), PowerOn("node-b", "uuid")])
+def test_switching_a_server_in_maintenance_is_seen(sim: Simulation, effect: Effect) -> None:
+    held(sim, "node-b")
+    assert "although node-b is in maintenance" in broken_by(sim, effect)
+
+
+def test_only_a_server_in_maintenance_is_closed_without_an_action(sim: Simulation) -> None:
+    closing = CloseNode("node-b")
+    assert list(invariants.belongs_to_a_record(sim.records, None, closing)) == [f"{closing} belongs to no action"]
+    held(sim, "node-b")
+    assert list(invariants.belongs_to_a_record(sim.records, None, closing)) == []

@@ -18,6 +18,7 @@ from avance.cli import (
     init,
     install_check,
     log,
+    maintenance,
     notify,
     operator,
     pause,
@@ -34,7 +35,7 @@ from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
     *(install_check, init, vm, image, status, explain, log, report, what_if),
-    *(switchover, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
+    *(switchover, maintenance, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
     *(operator, simulate, completion),
 )
 PLUGIN = "kubectl-avance"

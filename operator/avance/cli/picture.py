@@ -118,7 +118,7 @@ def _answers(told: dict[str, Condition]) -> Iterator[Answer]:
 
 def _node(seen: Glimpse, node: NodeStatus) -> NodeLine:
     viewed = seen.view.node(node.name)
-    reasons = [node.explanation]
+    reasons = [] if node.state == "Maintenance" else [node.explanation]
     if viewed is not None:
         reasons.append(why_not_serve(seen.view, viewed, seen.seen_at))
     path = node.fence.path if node.fence else None
@@ -188,7 +188,8 @@ def _answer(answer: Answer, paint: Paint) -> tuple[str, str, str]:
 
 
 def _state(node: NodeLine, paint: Paint) -> str:
-    return paint(node.state, {"InService": GOOD, "Degraded": DOUBTFUL}.get(node.state, BAD))
+    in_between = ("Degraded", "Draining", "Maintenance")
+    return paint(node.state, GOOD if node.state == "InService" else DOUBTFUL if node.state in in_between else BAD)
 
 
 def _score(node: NodeLine) -> str:

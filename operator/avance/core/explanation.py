@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avance.core.health import score
+from avance.core.maintenance import why_worked_on
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.mtbf import flaps_until, mean_seconds
 from avance.core.policy import Failback
@@ -136,6 +137,9 @@ def _fault_lines(node: NodeView) -> Iterator[str]:
 
 
 def _history(view: PairView, node: NodeView, now: float) -> Iterator[str]:
+    work = why_worked_on(view, node)
+    if work:
+        yield work
     down = node.history.declared_down
     if down is not None:
         yield f"declared down: {down.because}; a ResetMTBF trusts it again"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from avance.core.condition import BAD_WHEN_TRUE, Condition
 from avance.core.ledger import PLANNED, UNPLANNED, year_so_far
+from avance.core.maintenance import is_the_work
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.node_report import NodeReport
 from avance.core.phase_times import measure
@@ -150,11 +151,13 @@ def _node(view: PairView, told: NodeReport) -> Iterator[Sample]:
     yield Sample(FENCE_PATH, labels, _VALUE[told.fence_path.holds])
     yield Sample(FENCE_WAITING, labels, told.unproven_seconds)
     if node is not None:
-        yield from _faults(labels, node)
+        yield from _faults(labels, view, node)
 
 
-def _faults(labels: tuple[str, ...], node: NodeView) -> Iterator[Sample]:
-    for (kind, severity), count in Counter((str(each.kind), str(each.severity)) for each in node.faults).items():
+def _faults(labels: tuple[str, ...], view: PairView, node: NodeView) -> Iterator[Sample]:
+    """Not what a person does to a server in maintenance."""
+    faults = [each for each in node.faults if not is_the_work(view, each)]
+    for (kind, severity), count in Counter((str(each.kind), str(each.severity)) for each in faults).items():
         yield Sample(NODE_FAULTS, (*labels, kind, severity), count)
     failed = (str(each.kind) for each in node.history.components if each.failed_since is not None)
     for kind, count in Counter(failed).items():
