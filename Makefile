@@ -81,12 +81,15 @@ soak-lab: $(VENV) ## Crash servers of a real control plane again and again; CRAS
 crds: $(VENV) ## Generate crds/ and the copies of the chart from the models
 	@$(BIN)/python -m avance.api.crd
 
-.PHONY: monitoring picture
+.PHONY: monitoring picture recording
 monitoring: $(VENV) ## Generate the dashboards of the chart and the lists in docs/monitoring.md
 	@$(BIN)/python -m monitoring
 
 picture: $(VENV) ## Draw docs/pictures/monitoring.svg anew, from a crash on the lab
 	@AVANCE_PICTURE=docs/pictures/monitoring.svg $(BIN)/python -m pytest e2e/tests/test_monitoring.py -n 0 -k every_query
+
+recording: $(VENV) ## Record docs/pictures/session.svg anew, a terminal session on the lab
+	@AVANCE_RECORDING=docs/pictures/session.svg $(BIN)/python -m pytest e2e/tests/test_recording.py -n 0
 
 matrix: $(VENV) ## Generate docs/failure-matrix.md from the scenarios
 	@$(BIN)/python -m avance.simulator.matrix
