@@ -14,6 +14,7 @@ from e2e.kubevirt.api import KUBEVIRT_USERS, VMI, VMIM, Object, is_final, key_of
 from e2e.kubevirt.conditions import condition
 from e2e.kubevirt.configuration import Configuration
 from e2e.kubevirt.defaults import default_migration, default_vm, default_vmi, guard_vmi_status, json_patch
+from e2e.kubevirt.instance_types import conflicts
 from e2e.kubevirt.store import Stores
 from e2e.kubevirt.validation import vm_errors, vmi_errors
 
@@ -79,7 +80,7 @@ class Admission:
 
     def __init__(self, stores: Stores, configuration: Configuration, review_eviction: Validator) -> None:
         self._vmis, self._migrations = stores[VMI], stores[VMIM]
-        self._configuration = configuration
+        self._configuration, self._stores = configuration, stores
         self._mutators: dict[str, Mutator] = {
             "vms-mutate": lambda review: default_vm(review.new, review.old),
             "vmis-mutate": self._mutate_vmi,
@@ -124,6 +125,7 @@ class Admission:
         if review.new.get("metadata", {}).get("deletionTimestamp"):
             return  # a VM that goes must not be held back by what is wrong with it
         errors = vm_errors(review.new, self._configuration.feature_gates())
+        errors += conflicts(review.new, self._stores)
         if errors:
             raise invalid(errors)
 

@@ -37,6 +37,16 @@ VMI = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineIn
 VMIM = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", "VirtualMachineInstanceMigration")
 KUBEVIRT = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
 POLICY = Resource("migrations.kubevirt.io", "v1alpha1", "migrationpolicies", "MigrationPolicy", namespaced=False)
+_INSTANCE_TYPES = ("instancetype.kubevirt.io", "v1beta1")
+CLUSTER_INSTANCE_TYPE = Resource(
+    *_INSTANCE_TYPES, "virtualmachineclusterinstancetypes", "VirtualMachineClusterInstancetype", namespaced=False
+)
+INSTANCE_TYPE = Resource(*_INSTANCE_TYPES, "virtualmachineinstancetypes", "VirtualMachineInstancetype")
+CLUSTER_PREFERENCE = Resource(
+    *_INSTANCE_TYPES, "virtualmachineclusterpreferences", "VirtualMachineClusterPreference", namespaced=False
+)
+PREFERENCE = Resource(*_INSTANCE_TYPES, "virtualmachinepreferences", "VirtualMachinePreference")
+NETWORK_ATTACHMENT = Resource("k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition")
 POD = Resource("", "v1", "pods", "Pod")
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)

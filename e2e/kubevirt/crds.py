@@ -4,7 +4,20 @@ is any.
 
 from typing import Any
 
-from e2e.kubevirt.api import KUBEVIRT, POLICY, VM, VMI, VMIM, Object, Resource
+from e2e.kubevirt.api import (
+    CLUSTER_INSTANCE_TYPE,
+    CLUSTER_PREFERENCE,
+    INSTANCE_TYPE,
+    KUBEVIRT,
+    NETWORK_ATTACHMENT,
+    POLICY,
+    PREFERENCE,
+    VM,
+    VMI,
+    VMIM,
+    Object,
+    Resource,
+)
 
 _OPEN: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _AGE = ("Age", "date", ".metadata.creationTimestamp")
@@ -32,6 +45,12 @@ def definitions() -> list[Object]:
         _definition(VMIM, ["vmim", "vmims"], [_PHASE, ("VMI", "string", ".spec.vmiName")]),
         _definition(KUBEVIRT, ["kv", "kvs"], [_AGE, _PHASE]),
         _definition(POLICY, [], [], ["selectors"]),
+        *(
+            _definition(each, [], [], ["cpu", "memory"], status_subresource=False)
+            for each in (CLUSTER_INSTANCE_TYPE, INSTANCE_TYPE)
+        ),
+        *(_definition(each, [], [], status_subresource=False) for each in (CLUSTER_PREFERENCE, PREFERENCE)),
+        _definition(NETWORK_ATTACHMENT, ["net-attach-def"], [], status_subresource=False),
     ]
 
 

@@ -11,6 +11,7 @@ from e2e.controlplane.processes import wait_until
 from e2e.kubevirt.api import (
     API_SERVICE,
     APISERVER_USER,
+    CLUSTER_INSTANCE_TYPE,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     CONTROLLER_USER,
@@ -21,6 +22,8 @@ from e2e.kubevirt.api import (
     KUBEVIRT,
     MUTATING,
     NAMESPACE,
+    NETWORK_ATTACHMENT,
+    PREFERENCE,
     PRIORITY_CLASS,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -52,7 +55,7 @@ _DEPLOYED = {
 }
 _READ = ["get", "list", "watch"]
 _ALL = [*_READ, "create", "update", "patch", "delete"]
-_KUBEVIRT_GROUPS = ["kubevirt.io", "migrations.kubevirt.io"]
+_KUBEVIRT_GROUPS = ["kubevirt.io", "migrations.kubevirt.io", "instancetype.kubevirt.io"]
 
 
 async def install(api: Api, webhook_port: int, subresource_port: int, ca: Path) -> None:
@@ -104,7 +107,7 @@ async def _create_once(api: Api, resource: Resource, obj: Object) -> None:
 
 async def _served(api: Api) -> bool:
     try:
-        for resource in (VM, VMI, VMIM, KUBEVIRT):
+        for resource in (VM, VMI, VMIM, KUBEVIRT, CLUSTER_INSTANCE_TYPE, PREFERENCE, NETWORK_ATTACHMENT):
             await api.get(resource.path())
     except ApiError:
         return False
@@ -153,6 +156,7 @@ _RULES: dict[str, list[dict[str, list[str]]]] = {
         _rule([""], ["pods", "pods/status", "pods/finalizers"], _ALL),
         _rule([""], ["pods/eviction"], ["create"]),
         _rule([""], ["nodes"], [*_READ, "patch", "update"]),
+        _rule(["k8s.cni.cncf.io"], ["network-attachment-definitions"], _READ),
         _rule([""], ["persistentvolumeclaims", "namespaces"], _READ),
         _rule([""], ["events"], ["create", "patch"]),
         _rule(["coordination.k8s.io"], ["leases"], _ALL),

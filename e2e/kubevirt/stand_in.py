@@ -9,16 +9,21 @@ from e2e.controlplane.client import Api
 from e2e.controlplane.cluster import ControlPlane
 from e2e.kubevirt.api import (
     APISERVER_USER,
+    CLUSTER_INSTANCE_TYPE,
+    CLUSTER_PREFERENCE,
     CONTROLLER_USER,
     DATA_SOURCE,
     DATA_VOLUME,
     HANDLER_USER,
+    INSTANCE_TYPE,
     KUBELET_USER,
     KUBEVIRT,
     NAMESPACE,
+    NETWORK_ATTACHMENT,
     NODE,
     POD,
     POLICY,
+    PREFERENCE,
     PVC,
     SYSTEM_NAMESPACE,
     VM,
@@ -37,7 +42,10 @@ from e2e.kubevirt.virt_api import VirtApi
 from e2e.kubevirt.virt_controller import VirtController
 
 _OF_CDI = (DATA_VOLUME, DATA_SOURCE)
-_WATCHED = (VM, VMI, VMIM, KUBEVIRT, POLICY, POD, NODE, NAMESPACE, PVC, *_OF_CDI)
+_WATCHED = (
+    *(VM, VMI, VMIM, KUBEVIRT, POLICY, POD, NODE, NAMESPACE, PVC, *_OF_CDI),
+    *(CLUSTER_INSTANCE_TYPE, INSTANCE_TYPE, CLUSTER_PREFERENCE, PREFERENCE, NETWORK_ATTACHMENT),
+)
 _ACCOUNT_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM_NAMESPACE}")
 _SYNC_TIMEOUT_S = 30
 

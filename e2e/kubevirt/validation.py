@@ -55,7 +55,7 @@ def _data_volume_templates(spec: Spec) -> Iterator[str]:
 
 def vmi_errors(spec: Spec, gates: frozenset[str], path: str = "spec") -> list[str]:
     """Everything that is wrong with the spec of a VMI."""
-    rules = (_disks, _memory, _interfaces, _eviction, _probes, _gated, _affinity)
+    rules = (_disks, _firmware, _memory, _interfaces, _eviction, _probes, _gated, _affinity)
     return [f"{path}.{message}" for rule in rules for message in rule(spec, gates)]
 
 
@@ -80,9 +80,20 @@ def _disks(spec: Spec, _: frozenset[str]) -> Iterator[str]:
             yield f"domain.devices.disks[{index}].Name '{disk.get('name')}' not found."
         for kind in ("disk", "lun", "cdrom"):
             bus = (disk.get(kind) or {}).get("bus")
+            if kind == "cdrom" and bus == "virtio":
+                yield f"domain.devices.disks[{index}].cdrom.bus Bus type {bus} is invalid for CD-ROM device"
             if bus and bus not in _BUSES:
                 known = f"must be one of: [{' '.join(_BUSES)}]"
                 yield f"domain.devices.disks[{index}].{kind}.bus is set with an unrecognized bus {bus}, {known}"
+
+
+def _firmware(spec: Spec, _: frozenset[str]) -> Iterator[str]:
+    domain = spec.get("domain") or {}
+    efi = ((domain.get("firmware") or {}).get("bootloader") or {}).get("efi")
+    smm = (domain.get("features") or {}).get("smm")
+    if efi is not None and efi.get("secureBoot", True) and (smm is None or smm.get("enabled") is False):
+        rule = "has EFI SecureBoot enabled. SecureBoot requires SMM, which is currently disabled."
+        yield f"domain.firmware.bootloader.efi.secureBoot {rule}"
 
 
 def _memory(spec: Spec, _: frozenset[str]) -> Iterator[str]:

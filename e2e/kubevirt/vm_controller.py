@@ -22,12 +22,16 @@ from e2e.kubevirt.api import (
 from e2e.kubevirt.conditions import remove_condition, set_condition
 from e2e.kubevirt.configuration import Configuration, Timings
 from e2e.kubevirt.data_volumes import DataVolumes
+from e2e.kubevirt.instance_types import Missing, apply_to, lookup, revision_of
 from e2e.kubevirt.launcher_pod import guest_memory
 from e2e.kubevirt.quantity import parse_bytes
 from e2e.kubevirt.run_strategy import START, Step, next_step, pending_requests, requests_of, strategy_of
 from e2e.kubevirt.store import Client, Stores
 from e2e.kubevirt.vm_status import backoff_left, update_status
 from e2e.kubevirt.workqueue import WorkQueue
+
+Failure = tuple[str, str]
+"""Reason and message."""
 
 _LIVE_FIELDS = ("affinity", "nodeSelector", "tolerations")
 
@@ -37,7 +41,7 @@ class VMController:
 
     def __init__(self, client: Client, stores: Stores, configuration: Configuration, timings: Timings) -> None:
         self._client = client
-        self._vms, self._vmis = stores[VM], stores[VMI]
+        self._vms, self._vmis, self._stores = stores[VM], stores[VMI], stores
         self._configuration, self._timings = configuration, timings
         self._data_volumes = DataVolumes(client, stores)
         self._started_from: dict[str, dict[str, Any]] = {}
@@ -62,10 +66,10 @@ class VMController:
         new = copy.deepcopy(vm)
         new.setdefault("status", {})
         new["status"]["stateChangeRequests"] = pending_requests(vm, vmi)
-        failure = await self._run(new, vmi) if not is_deleting(vm) else ""
+        failure = await self._run(new, vmi) if not is_deleting(vm) else None
         await self._finish(vm, new, failure)
 
-    async def _finish(self, vm: Object, new: Object, failure: str) -> None:
+    async def _finish(self, vm: Object, new: Object, failure: Failure | None) -> None:
         vmi = self._vmis.get(key_of(vm))
         if vmi is not None and not is_deleting(vmi) and not is_final(vmi):
             await self._live_update(new, vmi)
@@ -73,7 +77,7 @@ class VMController:
             remove_condition(new, "RestartRequired")
         update_status(new, vmi, self._timings, self._data_volumes.word(new))
         if failure:
-            set_condition(new, "Failure", True, "FailedCreate", failure)
+            set_condition(new, "Failure", True, *failure)
         else:
             remove_condition(new, "Failure")
         if not new["status"]["stateChangeRequests"]:
@@ -103,13 +107,13 @@ class VMController:
         await self._client.update(VMI, new)
         return self._vmis.get(key_of(vmi))
 
-    async def _run(self, vm: Object, vmi: Object | None) -> str:
-        """Does what the run strategy asks for; the message of a DataVolume or VMI that could not be created."""
+    async def _run(self, vm: Object, vmi: Object | None) -> Failure | None:
+        """Does what the run strategy asks for; why a DataVolume or VMI could not be made."""
         ready, trouble = await self._data_volumes.ready(vm)
         if trouble:
             self.queue.add(key_of(vm), 1)
         if not ready and strategy_of(vm) != "Halted":
-            return trouble
+            return ("FailedCreate", trouble) if trouble else None
         step = next_step(vm, vmi)
         if vmi is not None and step is not Step.NONE:
             if phase_of(vmi) == "Failed":
@@ -121,23 +125,44 @@ class VMController:
             wait = backoff_left(vm)
             if wait > 0:
                 self.queue.add(key_of(vm), wait)
-                return ""
+                return None
             return await self._start(vm)
-        return ""
+        return None
 
-    async def _start(self, vm: Object) -> str:
+    async def _start(self, vm: Object) -> Failure | None:
+        try:
+            found = {what: lookup(vm, what, self._stores) for what in ("instancetype", "preference")}
+        except Missing as missing:
+            self.queue.add(key_of(vm), 1)
+            return missing.reason, str(missing)
         vm["status"]["runStrategy"] = strategy_of(vm)
         try:
             await self._record_revision(vm)
-            created = await self._client.create(VMI, _vmi(vm))
+            for what, one in found.items():
+                if one is not None:
+                    await self._keep_copy(vm, what, one)
+            vmi = _vmi(vm)
+            apply_to(vmi["spec"], *((one or {}).get("spec") for one in found.values()))
+            created = await self._client.create(VMI, vmi)
         except ApiError as error:
             if error.status >= 500 or error.status == 409:
                 raise
             self.queue.add(key_of(vm), 5)
-            return f"Failure while starting VMI: {error.message}"
+            return "FailedCreate", f"Failure while starting VMI: {error.message}"
         self._started_from[uid_of(created)] = copy.deepcopy(vm["spec"]["template"]["spec"])
         vm["status"]["observedGeneration"] = vm["metadata"]["generation"]
-        return ""
+        return None
+
+    async def _keep_copy(self, vm: Object, what: str, found: Object) -> None:
+        revision = revision_of(vm, found)
+        revision["metadata"]["ownerReferences"] = [owner_reference(vm, VM)]
+        try:
+            await self._client.create(REVISION, revision)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+        kept = {"name": found["metadata"]["name"], "kind": found.get("kind", "")}
+        vm["status"][f"{what}Ref"] = kept | {"controllerRevisionRef": {"name": revision["metadata"]["name"]}}
 
     async def _record_revision(self, vm: Object) -> None:
         namespace, _ = key_of(vm)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from e2e.controlplane.client import STRATEGIC, ApiError
 from e2e.kubevirt.api import (
     MIGRATION_JOB_LABEL,
+    NETWORK_ATTACHMENT,
     NODE_NAME_LABEL,
     POD,
     PVC,
@@ -86,6 +87,7 @@ class VMIController:
     def __init__(self, client: Client, stores: Stores, configuration: Configuration) -> None:
         self._client, self._configuration = client, configuration
         self._vmis, self._pods, self._claims = stores[VMI], stores[POD], stores[PVC]
+        self._networks = stores[NETWORK_ATTACHMENT]
         self.queue: WorkQueue[Key] = WorkQueue("vmi", self.sync)
 
     async def sync(self, key: Key) -> None:
@@ -118,6 +120,12 @@ class VMIController:
             message = f"PVC {key_of(vmi)[0]}/{missing[0]} does not exist, waiting for it to appear"
             set_condition(vmi, "Synchronized", False, "FailedPvcNotFound", message)
             return
+        network = self._missing_network(vmi)
+        if network:
+            message = f"failed to render launch manifest: failed to locate network attachment definition {network}"
+            set_condition(vmi, "Synchronized", False, "FailedCreate", message)
+            self.queue.add(key_of(vmi), _CREATE_RETRY_S)
+            return
         try:
             await self._client.create(POD, launcher_pod(vmi, self._configuration.launcher_image))
         except ApiError as error:
@@ -127,6 +135,16 @@ class VMIController:
             self.queue.add(key_of(vmi), _CREATE_RETRY_S)
             return
         remove_condition(vmi, "Synchronized")
+
+    def _missing_network(self, vmi: Object) -> str:
+        """`namespace/name` of a NetworkAttachmentDefinition that there is not; without a namespace it is the VMI's."""
+        for network in vmi["spec"].get("networks") or ():
+            name = str((network.get("multus") or {}).get("networkName") or "")
+            namespace, _, name = name.rpartition("/")
+            namespace = namespace or key_of(vmi)[0]
+            if name and self._networks.get((namespace, name)) is None:
+                return f"{namespace}/{name}"
+        return ""
 
     def _claim(self, vmi: Object, name: str) -> Object | None:
         return self._claims.get((key_of(vmi)[0], name))

@@ -110,10 +110,11 @@ class Records:
         await self.api.patch(PAIR, body, "application/apply-patch+yaml", fieldManager="user", force="true")
 
     async def apply_vm(self, name: str, **spec: Any) -> None:
-        """Creates a ProtectedVM, small unless the spec says otherwise."""
+        """Creates a ProtectedVM, small unless the spec says otherwise; None leaves a field out."""
         disks = [{"name": "root", "containerImage": "registry.example/linux:1"}]
         small = {"pairRef": {"name": "demo"}, "cores": 1, "memory": "512Mi", "disks": disks}
-        await self.api.post(PVMS, {**_kind("ProtectedVM"), "metadata": {"name": name}, "spec": {**small, **spec}})
+        wanted = {field: value for field, value in {**small, **spec}.items() if value is not None}
+        await self.api.post(PVMS, {**_kind("ProtectedVM"), "metadata": {"name": name}, "spec": wanted})
 
     async def edit_vm(self, name: str, **spec: Any) -> None:
         await self.api.patch(f"{PVMS}/{name}", {"spec": spec})

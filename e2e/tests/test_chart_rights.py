@@ -16,7 +16,16 @@ import pytest
 
 import avance.operator
 from avance.kube.client import Kube
-from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, LEASES, PROTECTED_VMS, Resource
+from avance.kube.resources import (
+    AVANCE_ACTIONS,
+    AVANCE_PAIRS,
+    CLUSTER_INSTANCE_TYPES,
+    CONTROLLER_REVISIONS,
+    INSTANCE_TYPES,
+    LEASES,
+    PROTECTED_VMS,
+    Resource,
+)
 from avance.operator.store import WATCHED
 from e2e.controlplane import ensure_binaries
 from e2e.tests.chart import Helm, of_kind
@@ -41,6 +50,7 @@ OF_A_PERSONS_CLIENT = {"logs"}
 """The command line runs with the rights of whoever calls it."""
 NAMED_AT_RUN_TIME = {
     ("avance.operator.resync", "list"): WATCHED,
+    ("avance.operator.instance_types", "get"): (CLUSTER_INSTANCE_TYPES, INSTANCE_TYPES, CONTROLLER_REVISIONS),
     ("avance.operator.orphans", "patch_merge"): (PROTECTED_VMS, AVANCE_ACTIONS),
     ("avance.operator.status_writer", "patch_merge"): (AVANCE_PAIRS, PROTECTED_VMS),
 }

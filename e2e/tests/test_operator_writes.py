@@ -18,8 +18,8 @@ from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, V
 from avance.kubevirt.overlay import holds
 from avance.kubevirt.virtual_machine import virtual_machine
 from avance.operator.actions import ActionLog
+from avance.operator.adopting import FIELD_MANAGER
 from avance.operator.clock import Clock
-from avance.operator.effects import FIELD_MANAGER
 from avance.operator.journal import Journal
 from avance.operator.store import Store
 from e2e.controlplane import wait_until

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from avance.core.capacity import admitted, why_not_admitted, why_not_hold_all
-from avance.core.model import ActionPhase, ActionType, PairView, Resources, RestartPriority, VmView
+from avance.core.model import ActionPhase, ActionType, PairView, RestartPriority, VmView
 from avance.core.plan import plan
 from avance.core.policy import Limits, PairPolicy
 from avance.core.report import VmReport, report
+from avance.core.resources import Resources
 from tests.core.views import GIB, NOW, action, node, pair, running
 
 

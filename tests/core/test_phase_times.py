@@ -2,8 +2,9 @@
 
 import pytest
 
-from avance.core.model import ActionPhase, ActionType, ActionView, Resources, StepView
+from avance.core.model import ActionPhase, ActionType, ActionView, StepView
 from avance.core.phase_times import BUDGETS, Phase, estimate, last_crash, measure
+from avance.core.resources import Resources
 from tests.core.views import GIB, NOW, action, evidence, node, pair, running
 
 

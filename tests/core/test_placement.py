@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avance.core.fitness import room_on, why_not_move_to, why_not_serve
-from avance.core.model import ActionPhase, ActionType, NodeView, Resources, VmView
+from avance.core.model import ActionPhase, ActionType, NodeView, VmView
 from avance.core.placement import backup_of, choose_node, pair_primary, why_nowhere
 from avance.core.policy import PairPolicy, PlacementPolicy
+from avance.core.resources import Resources
 from tests.core.views import GIB, NOW, action, fault, node, pair, running
 
 IDLE = replace(running("idle"), instance=None, last_node="", prefers="")

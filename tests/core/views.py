@@ -15,12 +15,12 @@ from avance.core.model import (
     NodeView,
     PairView,
     PodView,
-    Resources,
     VmPhase,
     VmView,
 )
 from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
+from avance.core.resources import Resources
 from avance.core.storage import Connection, DiskState, ReplicaView, StorageView, VolumeView
 from avance.core.surroundings import Surroundings
 

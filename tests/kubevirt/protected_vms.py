@@ -66,6 +66,30 @@ EXAMPLES: dict[str, Object] = {
         "healthChecks": {"panicDevice": True, "watchdog": "Reset", "guestAgentPing": {"enabled": True}},
         "networks": [{"name": "default", "pod": True, "model": "e1000e"}],
     },
+    "Windows 11 that is installed from its ISO": {
+        "guest": {
+            "os": "Windows",
+            "firmware": {"uefi": True, "secureBoot": True, "persistent": True},
+            "tpm": "Persistent",
+            "sysprep": {"secretName": "answers"},
+        },
+        "disks": [
+            {"name": "root", "blank": {}, "capacity": "64Gi", "bootOrder": 1},
+            {
+                "name": "iso",
+                "cdrom": True,
+                "http": {"url": "https://images.example/win11.iso"},
+                "capacity": "8Gi",
+                "bootOrder": 2,
+            },
+            {"name": "drivers", "cdrom": True, "bus": "scsi", "containerImage": "registry.example/virtio-drivers:1"},
+        ],
+    },
+    "Windows as its preference has it": {
+        "cores": None,
+        "memory": None,
+        "guest": {"os": "Windows", "instanceType": INSTANCE_TYPE, "preference": {"name": "windows.2k22"}},
+    },
     "Linux with every health check": {
         "healthChecks": {
             "panicDevice": True,

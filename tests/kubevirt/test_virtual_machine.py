@@ -189,6 +189,30 @@ def test_windows_gets_its_clock_its_enlightenments_and_time_to_shut_down() -> No
     assert template()["terminationGracePeriodSeconds"] == 60
 
 
+def test_windows_11_boots_by_uefi_and_has_its_tpm() -> None:
+    found = domain(**EXAMPLES["Windows 11 that is installed from its ISO"])
+    assert found["firmware"] == {"bootloader": {"efi": {"secureBoot": True, "persistent": True}}}
+    assert found["features"]["smm"] == {"enabled": True}, "KubeVirt refuses secure boot without it"
+    assert "hyperv" in found["features"]
+    assert found["devices"]["tpm"] == {"persistent": True}
+    assert domain(guest={"tpm": "Ephemeral"})["devices"]["tpm"] == {}
+    assert domain(guest={"firmware": {"uefi": True}})["firmware"] == {"bootloader": {"efi": {"secureBoot": False}}}
+    assert "firmware" not in domain(guest={"firmware": {}})
+
+
+def test_the_installer_boots_only_while_the_disk_is_empty() -> None:
+    disks = by_name(domain(**EXAMPLES["Windows 11 that is installed from its ISO"])["devices"]["disks"])
+    assert disks["root"] == {"disk": {"bus": "virtio"}, "bootOrder": 1}
+    assert disks["iso"] == {"cdrom": {"bus": "sata"}, "bootOrder": 2}
+    assert disks["drivers"] == {"cdrom": {"bus": "scsi"}}
+
+
+def test_a_preference_has_the_last_word_on_what_suits_the_guest() -> None:
+    found = domain(**EXAMPLES["Windows as its preference has it"])
+    assert {"clock", "features", "firmware"} & found.keys() == set()
+    assert {"cpu", "memory"} & found.keys() == set(), "what the instance type says KubeVirt refuses to hear twice"
+
+
 def test_health_checks_are_devices_and_a_probe() -> None:
     spec = EXAMPLES["Linux with every health check"]
     assert domain(**spec)["devices"]["watchdog"] == {"name": "watchdog", "i6300esb": {"action": "poweroff"}}

@@ -123,7 +123,12 @@ def protected_vm(name: str = "web", status: Object | None = None, **spec: Any) -
 
 def machine(name: str = "web", prefers: str = "node-a", printable: str = "Running", *conditions: Object) -> Object:
     return {
-        "metadata": metadata(name, "shop", annotations={"avance.dev/prefers": prefers}),
+        "metadata": metadata(
+            name,
+            "shop",
+            labels={"app.kubernetes.io/managed-by": "avance"},
+            annotations={"avance.dev/prefers": prefers},
+        ),
         "spec": {},
         "status": {"printableStatus": printable, "conditions": list(conditions)},
     }

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from avance.core.components import ComponentKind
-from avance.core.model import NodeView, PairView, Resources, RestartPriority, VmPhase, VmView
+from avance.core.model import NodeView, PairView, RestartPriority, VmPhase, VmView
+from avance.core.resources import Resources
 from avance.kube.resources import AVANCE_PAIRS, LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.operator.clock import from_api
 from avance.operator.observe import manifest

@@ -3,6 +3,7 @@
 from typing import Any
 
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS
+from avance.operator.adopting import Adopting
 from avance.operator.orphans import tell_orphans
 from tests.kubevirt.recorder import recording
 from tests.operator.objects import PAIR, World, metadata, pair, protected_vm
@@ -27,7 +28,8 @@ def world() -> World:
 
 async def told(answers: dict[str, tuple[int, dict[str, Any]]], of: World) -> dict[str, Any]:
     async with recording(answers) as (recorder, kube):
-        await tell_orphans(kube, of.store, of.clock)
+        adopting = Adopting(kube, of.store, of.clock, lambda obj, reason, message: None)
+        await tell_orphans(kube, of.store, of.clock, adopting)
     return {what.split("/")[-2]: body["status"] for what, body in recorder.sent if what.startswith("PATCH")}
 
 

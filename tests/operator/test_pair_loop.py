@@ -11,9 +11,11 @@ from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, LEASES, NODES
+from avance.operator.adopting import Adopting
 from avance.operator.edits import EditWatch
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
+from avance.operator.instance_types import InstanceTypes
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.pacing import Pacing
@@ -49,8 +51,9 @@ class Bench:
     def __init__(self, kube: Kube) -> None:
         self.world, self.metrics, self.leadership = World(), Metrics(), Leadership()
         store, clock = self.world.store, self.world.clock
+        adopting = Adopting(kube, store, clock, lambda obj, reason, message: None)
         postman = Postman(kube, "avance-system", clock, lambda _: None)
-        effects = Effects(kube, store, self.world.observer, FenceAgents(kube, "avance-system"), postman)
+        effects = Effects(kube, store, self.world.observer, FenceAgents(kube, "avance-system"), postman, adopting)
         self.loop = PairLoop(
             PAIR,
             kube=kube,
@@ -68,6 +71,7 @@ class Bench:
             surroundings=SurroundingsWatch(store, clock),
             postman=postman,
             edits=EditWatch(store, stamped=True),
+            types=InstanceTypes(kube, clock),
         )
 
     def failed_passes(self) -> float:

@@ -33,7 +33,6 @@ from avance.core.model import (
     NodeView,
     PairView,
     PodView,
-    Resources,
     StepView,
     VmPhase,
     VmView,
@@ -42,6 +41,7 @@ from avance.core.plan import plan
 from avance.core.policy import DetectionPolicy, PairPolicy, RecoveryPolicy, RestartPolicy
 from avance.core.power import PowerReading
 from avance.core.progress import Progress
+from avance.core.resources import Resources
 from avance.simulator.invariants import cuts_power
 from tests.proof.environment import (
     acts,

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from avance.core.model import Resources
 from avance.core.policy import PairPolicy, StoragePolicy
+from avance.core.resources import Resources
 from avance.core.storage import Connection, DiskState, StorageProvider
 from avance.simulator.disks import RESYNC_SECONDS, Disks
 from avance.simulator.objects import VmObject

@@ -9,9 +9,10 @@ from avance.core.components import ComponentKind
 from avance.core.health import score
 from avance.core.intents import crash_incident
 from avance.core.kubevirt_health import KubeVirtHealth
-from avance.core.model import ActionPhase, ActionType, PairView, Resources, RestartPriority, StepView
+from avance.core.model import ActionPhase, ActionType, PairView, RestartPriority, StepView
 from avance.core.phase_times import BUDGETS, Phase, measure
 from avance.core.policy import Mode, PairPolicy, Pause
+from avance.core.resources import Resources
 from avance.core.standstill import standstill
 from avance.core.surroundings import Surroundings
 from avance.core.what_if import blockers

@@ -113,6 +113,10 @@ class Disk(ApiModel):
         ),
         *(_for_new_disks(field, why) for field, why in _NEW_ALONE.items()),
         Rule(
+            "!has(self.cdrom) || !self.cdrom || !(has(self.blank) || has(self.goldenImage))",
+            "a CD-ROM drive holds an image: give it containerImage, registryImage, http, clone or claim",
+        ),
+        Rule(
             "!has(self.spindles) || !has(self.storageClassName)",
             "spindles choose the storage class: remove storageClassName, or spindles",
         ),
@@ -132,6 +136,8 @@ class Disk(ApiModel):
     """Over how many physical disks a new disk is striped: storage.classes of the pair names the StorageClass."""
     bus: Literal["virtio", "sata", "scsi"] = "virtio"
     """How the guest sees the disk: virtio is fastest, sata needs no driver."""
+    cdrom: bool | None = None
+    """The guest sees it as a CD-ROM drive (on the sata bus, or on scsi if bus says so) and cannot write to it."""
     boot_order: Annotated[int, Field(ge=1, le=64)] | None = None
     """The guest boots from the disk with the lowest number."""
     blank: BlankSource | None = None

@@ -13,9 +13,9 @@ from avance.api.base import (
     Resource,
     Rule,
     column_of_condition,
-    exactly_one,
 )
 from avance.api.disk import Disk
+from avance.api.guest import Guest
 from avance.api.health_checks import HealthChecks
 from avance.api.meta import Condition, DnsLabel, NodeName, ObjectMeta, ObjectName, PairRef, Quantity, Time
 from avance.api.pause import Pause
@@ -72,78 +72,14 @@ class Network(ApiModel):
     """Hardware address that the interface keeps; one is made up when absent."""
 
 
-# --- guest -----------------------------------------------------------------------------------------------------------
-
-
-class InstanceTypeRef(ApiModel):
-    """A KubeVirt instance type."""
-
-    name: ObjectName
-    """Name of the instance type."""
-    kind: Literal["VirtualMachineClusterInstancetype", "VirtualMachineInstancetype"] = (
-        "VirtualMachineClusterInstancetype"
-    )
-    """Kind of the instance type: of the cluster, or of the VM's namespace."""
-
-
-class PreferenceRef(ApiModel):
-    """A KubeVirt preference."""
-
-    name: ObjectName
-    """Name of the preference."""
-    kind: Literal["VirtualMachineClusterPreference", "VirtualMachinePreference"] = "VirtualMachineClusterPreference"
-    """Kind of the preference: of the cluster, or of the VM's namespace."""
-
-
-class CloudInit(ApiModel):
-    """What a Linux guest does at its first boot."""
-
-    rules = (Rule(exactly_one("userData", "secretName"), "give exactly one of userData and secretName"),)
-
-    user_data: (
-        Annotated[
-            str,
-            Field(max_length=65536),
-            Rule(
-                "self.size() <= 2048",
-                "at most 2048 characters fit: put longer user data into a Secret and name it in secretName",
-            ),
-        ]
-        | None
-    ) = None
-    """The user data itself, up to 2048 characters."""
-    secret_name: ObjectName | None = None
-    """Secret in the VM's namespace with the user data under the key userdata."""
-
-
-class Sysprep(ApiModel):
-    """What a Windows guest does at its first boot."""
-
-    secret_name: ObjectName
-    """Secret in the VM's namespace with autounattend.xml, unattend.xml, or both."""
-
-
-class Guest(ApiModel):
-    """What runs inside."""
-
-    rules = (
-        Rule("!has(self.cloudInit) || self.os != 'Windows'", "Windows knows no cloud-init: use sysprep instead"),
-        Rule("!has(self.sysprep) || self.os != 'Linux'", "sysprep is for Windows: use cloudInit, or set os to Windows"),
-    )
-
-    os: Literal["Linux", "Windows"] = "Linux"
-    """The operating system; decides the firmware, the clock and the devices that suit it."""
-    instance_type: InstanceTypeRef | None = None
-    """A KubeVirt instance type that says how large the VM is, in place of cores and memory."""
-    preference: PreferenceRef | None = None
-    """A KubeVirt preference that says which devices suit the guest."""
-    cloud_init: CloudInit | None = None
-    """What a Linux guest does at its first boot."""
-    sysprep: Sysprep | None = None
-    """What a Windows guest does at its first boot."""
-
-
 # --- the kind ---------------------------------------------------------------------------------------------------------
+
+
+class VmRef(ApiModel):
+    """A VirtualMachine that exists already."""
+
+    name: Annotated[ObjectName, Field(max_length=52)]
+    """Its name, which is the ProtectedVM's name too."""
 
 
 class ProtectedVMSpec(ApiModel):
@@ -151,11 +87,34 @@ class ProtectedVMSpec(ApiModel):
 
     rules = (
         Rule(
-            "has(self.cores) || has(self.guest.instanceType)",
+            "has(self.vmRef) || (has(self.disks) && size(self.disks) > 0)",
+            "say what the VM consists of: add disks, or adopt a VirtualMachine that exists with vmRef",
+        ),
+        Rule(
+            "!has(self.vmRef) || !(has(self.cores) || has(self.memory) || (has(self.disks) && size(self.disks) > 0) || "
+            "has(self.template) || has(self.guest.instanceType) || "
+            "has(self.guest.preference) || has(self.guest.cloudInit) || has(self.guest.sysprep) || "
+            "!(size(self.networks) == 1 && self.networks[0].name == 'default'))",
+            "an adopted VirtualMachine keeps its own definition: remove cores, memory, disks, networks, guest and "
+            "template, or vmRef",
+        ),
+        Rule(
+            "!has(self.vmRef) || !(has(self.healthChecks.probe) || self.healthChecks.panicDevice || "
+            "self.healthChecks.watchdog != 'None')",
+            "a probe, a watchdog and a panic device are part of the adopted VirtualMachine's own definition: only "
+            "healthChecks.guestAgentPing can be asked for beside vmRef",
+        ),
+        Rule(
+            "has(self.vmRef) == has(oldSelf.vmRef)",
+            "a VM is either adopted or defined here, for good: let an adopted one go by deleting its ProtectedVM, "
+            "which leaves the VirtualMachine as it was",
+        ),
+        Rule(
+            "has(self.vmRef) || has(self.cores) || has(self.guest.instanceType)",
             "say how many processors the VM gets: add cores, or guest.instanceType",
         ),
         Rule(
-            "has(self.memory) || has(self.guest.instanceType)",
+            "has(self.vmRef) || has(self.memory) || has(self.guest.instanceType)",
             "say how much memory the VM gets: add memory, for example 4Gi, or guest.instanceType",
         ),
         Rule(
@@ -174,8 +133,11 @@ class ProtectedVMSpec(ApiModel):
         Rule("self == oldSelf", "a VM stays with its pair: delete it, and create it again for the other one"),
     ]
     """The pair that protects the VM. It never changes."""
+    vm_ref: VmRef | None = None
+    """Adopt this VirtualMachine of the namespace instead of defining one: it keeps its definition, and is left as it \
+was when the ProtectedVM is deleted."""
     cores: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Processors of the VM. Needed unless guest.instanceType is given."""
+    """Processors of the VM. Needed unless guest.instanceType or vmRef is given."""
     memory: (
         Annotated[
             Quantity,
@@ -186,23 +148,28 @@ class ProtectedVMSpec(ApiModel):
         ]
         | None
     ) = None
-    """Memory of the VM, for example 4Gi; at least 64Mi. Needed unless guest.instanceType is given."""
+    """Memory of the VM, for example 4Gi; at least 64Mi. Needed unless guest.instanceType or vmRef is given."""
     disks: Annotated[
         ListOf[Disk],
-        Field(min_length=1, max_length=16),
+        Field(max_length=16),
         Rule(
             "self.all(a, !has(a.bootOrder) || self.exists_one(b, has(b.bootOrder) && b.bootOrder == a.bootOrder))",
             "two disks have the same bootOrder: give each its own number",
         ),
         MapBy("name"),
-    ]
-    """The disks, at least one."""
+    ] = ()
+    """The disks: at least one, unless the VM is adopted by vmRef."""
     networks: Annotated[
         ListOf[Network],
         Field(max_length=8),
         Rule(
             "self.filter(network, has(network.pod) && network.pod).size() <= 1",
             "only one interface can be on the pod network: connect the others by networkAttachment",
+        ),
+        Rule(
+            "self.all(a, !has(a.macAddress) || self.exists_one(b, has(b.macAddress) && "
+            "b.macAddress.lowerAscii() == a.macAddress.lowerAscii()))",
+            "two interfaces have the same macAddress: give each its own, or leave it out",
         ),
         MapBy("name"),
     ] = (Network(name="default", pod=True),)
@@ -309,7 +276,8 @@ class ProtectedVMStatus(ApiModel):
     conditions: Annotated[ListOf[Condition], Field(max_length=32), MapBy("type")] = ()
     """Ready (the guest runs), Admitted (either node can hold it beside the others), Protected (it would survive the \
 loss of its node), Migratable (it can move while it runs), Synced (both nodes have its data), Provisioned (the disks \
-that are made with it are there), Stable (it does not keep failing), Ordered (what it depends on is there)."""
+that are made with it are there), Stable (it does not keep failing), Ordered (what it depends on is there), \
+RestartNeeded (what was changed takes effect at its next restart)."""
     primary: NodeName | None = None
     """Node that the VM runs on."""
     backup: NodeName | None = None
@@ -353,6 +321,11 @@ class ProtectedVM(Resource):
         Rule(
             "!has(self.spec.dependsOn) || !(self.metadata.name in self.spec.dependsOn)",
             "a VM cannot wait for itself: remove its own name from dependsOn",
+        ),
+        Rule(
+            "!has(self.spec.vmRef) || self.spec.vmRef.name == self.metadata.name",
+            "a ProtectedVM has the name of the VirtualMachine that it adopts: make metadata.name and vmRef.name "
+            "the same",
         ),
     )
 

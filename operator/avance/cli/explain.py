@@ -14,6 +14,7 @@ from avance.cli.exits import MEANING, OK, USAGE, Failure
 from avance.cli.looking import look
 from avance.cli.story import entry_line
 from avance.cli.terminal import STRONG, Paint, one_line, paint
+from avance.core.condition import BAD_WHEN_TRUE
 from avance.core.explanation import explain_node, explain_vm
 from avance.core.model import NodeView, PairView, VmView
 from avance.core.remember import remember
@@ -62,7 +63,7 @@ def explanation(seen: Glimpse, what: str, last: int) -> dict[str, Any]:
 
 
 def _subject(view: PairView, what: str) -> VmView | NodeView:
-    found = [vm for vm in view.vms if what in (vm.key, vm.name)]
+    found = [vm for vm in (*view.vms, *view.candidates) if what in (vm.key, vm.name)]
     node = view.node(what)
     if node is not None and not found:
         return node
@@ -84,7 +85,7 @@ def _about(seen: Glimpse, view: PairView, subject: VmView | NodeView) -> dict[st
     conditions = [
         {"type": each.type, "status": each.status, "message": each.message}
         for each in status.conditions
-        if each.status != "True"
+        if each.status != ("False" if each.type in BAD_WHEN_TRUE else "True")
     ]
     place = {"phase": status.phase or "Unknown", "primary": status.primary or "", "backup": status.backup or ""}
     told = _fields(explain_vm(view, subject, seen.seen_at))

@@ -11,6 +11,7 @@ from avance.api.node_status import NodeStatus
 from avance.api.pair import VMStatus
 from avance.api.protected_vm import ProtectedVM
 from avance.cli.terminal import BAD, DOUBTFUL, GOOD, STRONG, Paint, length, one_line, table
+from avance.core.condition import BAD_WHEN_TRUE
 from avance.core.fitness import why_not_serve
 from avance.core.model import ActionView
 from avance.core.moments import clock_time, day_and_clock
@@ -18,7 +19,6 @@ from avance.operator.glimpse import Glimpse
 
 QUESTIONS = ("Ready", "Redundant", "FailoverReady")
 """What has to hold for all to be well."""
-BAD_WHEN_TRUE = frozenset({"Paused", "Observing"})
 
 
 @dataclass(frozen=True, slots=True)

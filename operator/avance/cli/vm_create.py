@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentParser, Namespace
 
-from avance.cli import options
+from avance.cli import options, vm_guest
 from avance.cli.exits import MEANING
 
 EXAMPLES = """\
@@ -14,6 +14,8 @@ Examples:
   avance vm create shop/till --http https://images.example/debian-12.qcow2 --cores 4 --memory 8Gi --disk 40Gi
   avance vm create shop/db --image debian-12 --disk 40Gi --disk 200Gi,spindles=4 --priority High
   avance vm create shop/till --image images/debian-12 --dry-run > till.yaml
+  avance vm create shop/win --windows --iso claim:win11 --drivers <registry>/virtio-container-disk --disk 64Gi
+  avance vm create shop/pos --windows --image windows-2022 --instance-type u1.large --preference windows.2k22.virtio
 
 """
 
@@ -42,7 +44,7 @@ def add(commands: options.Commands) -> None:
 
 def _source(parser: ArgumentParser) -> None:
     """What the first disk holds."""
-    one = parser.add_mutually_exclusive_group(required=True)
+    one = parser.add_mutually_exclusive_group()
     one.add_argument("--image", metavar="[NAMESPACE/]NAME", help="a golden image: `avance image list` shows them")
     one.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
     one.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
@@ -50,8 +52,8 @@ def _source(parser: ArgumentParser) -> None:
 
 
 def _hardware(parser: ArgumentParser) -> None:
-    parser.add_argument("--cores", type=int, default=2, help="processors (default: 2)")
-    parser.add_argument("--memory", default="4Gi", help="(default: 4Gi)")
+    parser.add_argument("--cores", type=int, help="processors (default: 2)")
+    parser.add_argument("--memory", help="(default: 4Gi)")
     parser.add_argument(
         "--disk",
         dest="disks",
@@ -71,6 +73,7 @@ def _hardware(parser: ArgumentParser) -> None:
 def _guest(parser: ArgumentParser) -> None:
     parser.add_argument("--cloud-init", metavar="FILE", help="user data for the guest's first boot")
     parser.add_argument("--ssh-key", metavar="FILE|KEY", help="public key that may log in, by cloud-init")
+    vm_guest.add(parser)
     parser.add_argument("--priority", choices=("High", "Medium", "Low"), default="Medium", help="(default: Medium)")
     parser.add_argument("--stopped", action="store_true", help="make it, but do not start it")
 

@@ -16,7 +16,7 @@ from avance.operator.glimpse import connected
 
 def create(chosen: Namespace) -> int:
     """`avance vm create`. Raises Failure."""
-    if chosen.cores < 1:
+    if chosen.cores is not None and chosen.cores < 1:
         raise Failure("--cores: a VM has at least one", USAGE)
     return answered(_create(chosen))
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from avance.api.meta import bytes_of
+from avance.cli import vm_guest
 from avance.cli.exits import USAGE, Failure
 
 Object = dict[str, Any]
@@ -20,6 +21,7 @@ DEFAULT_SIZE = "20Gi"
 """Of a first disk whose image does not say how large it is."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DISK_OPTIONS = {"spindles": "spindles", "class": "storageClassName", "bus": "bus"}
+_SOURCES = ("image", "registry", "http", "blank")
 
 
 def split_name(text: str, otherwise: str = "default") -> tuple[str, str]:
@@ -41,19 +43,23 @@ def protected_vm(chosen: Namespace, pair: str, user_data: str, image_size: str =
         raise Failure(f"'{name}' is too long: choose a name of at most 52 characters", USAGE)
     metadata = {"name": name, "namespace": namespace}
     inline = len(user_data) <= INLINE_LIMIT
-    guest: Object = {"cloudInit": {"userData": user_data} if inline else {"secretName": f"{name}-cloud-init"}}
+    guest = vm_guest.guest(chosen, name)
+    disks, interfaces = _disks(chosen, image_size), networks(chosen.networks or ["pod"])
+    vm_guest.fit(chosen, disks, interfaces)
+    if user_data:
+        guest["cloudInit"] = {"userData": user_data} if inline else {"secretName": f"{name}-cloud-init"}
     spec: Object = {
         "pairRef": {"name": pair},
-        "cores": chosen.cores,
-        "memory": chosen.memory,
+        **vm_guest.size(chosen),
         "restartPriority": chosen.priority,
         **({"running": False} if chosen.stopped else {}),
-        "disks": _disks(chosen, image_size),
-        "networks": networks(chosen.networks or ["pod"]),
-        **({"guest": guest} if user_data else {}),
+        "disks": [*disks, *vm_guest.drives(chosen)],
+        "networks": interfaces,
+        **({"guest": guest} if guest else {}),
     }
     vm = {"apiVersion": "avance.dev/v1alpha1", "kind": "ProtectedVM", "metadata": metadata, "spec": spec}
-    return [vm] if inline else [_secret(namespace, f"{name}-cloud-init", user_data), vm]
+    secrets = [] if inline else [_secret(namespace, f"{name}-cloud-init", user_data)]
+    return [*secrets, *vm_guest.sysprep(chosen, namespace, name), vm]
 
 
 def user_data(file: str | None, key: str | None) -> str:
@@ -120,7 +126,12 @@ def _disks(chosen: Namespace, image_size: str) -> list[Object]:
 
 
 def _source(chosen: Namespace) -> Object:
-    """Where the first disk comes from; the parser sees to it that this is said once."""
+    """Where the first disk comes from. Raises Failure if nothing says it: twice the parser lets nobody."""
+    if not any(getattr(chosen, source) for source in _SOURCES):
+        if chosen.iso:
+            return {"blank": {}}
+        options = ", ".join(f"--{source}" for source in (*_SOURCES, "iso"))
+        raise Failure(f"say what the first disk holds with one of {options}", USAGE)
     if chosen.image:
         namespace, name = split_name(chosen.image, split_name(chosen.name)[0])
         return {"goldenImage": {"name": name, "namespace": namespace}}

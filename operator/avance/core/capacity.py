@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from avance.core.model import ActionType, NodeView, PairView, Resources, VmView
+from avance.core.model import ActionType, NodeView, PairView, VmView
+from avance.core.resources import Resources
 
 _STARTS = (ActionType.START, ActionType.RESTART, ActionType.COLD_RESTART)
 
@@ -42,6 +43,11 @@ def why_not_admitted(view: PairView, vm: VmView) -> str:
     return _why_not_beside(view, taken, vm)
 
 
+def why_not_take_on(view: PairView, vm: VmView) -> str:
+    """Why the pair does not take on a VM that runs without it, with the arithmetic and what to do; empty if it does."""
+    return _why_not_beside(view, list(admitted(view)), vm)
+
+
 def why_not_hold_all(view: PairView, node: NodeView) -> str:
     """Why one server alone cannot hold every VM that was admitted, with the arithmetic; empty if it can."""
     taken = admitted(view)
@@ -68,6 +74,8 @@ def _of_old(view: PairView, vm: VmView) -> bool:
 
 def _why_not_beside(view: PairView, taken: list[VmView], vm: VmView) -> str:
     limit = view.policy.limits.max_vms
+    if vm.custody.unsized:
+        return f"how large it is cannot be told: {vm.custody.unsized}"
     if len(taken) >= limit:
         return (
             f"{len(taken)} VMs are admitted and limits.maxVMs is {limit}: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BAD_WHEN_TRUE = ("Paused", "Observing")
+BAD_WHEN_TRUE = ("Paused", "Observing", "RestartNeeded")
 """Conditions that warn when they hold; all others answer a question to which Yes is good."""
 
 

@@ -79,6 +79,16 @@ class ApplyVm(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseVm(Effect):
+    """Leave an adopted VirtualMachine as it was, and let its ProtectedVM go."""
+
+    vm: str
+    instance_uid: str | None
+    """The live instance that was seen, empty for none; None if it is not adopted, so that nothing depends on it."""
+    repeat_after = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class StartVm(Effect):
     """Ask KubeVirt for a new instance in place of `instance_uid` (empty: of none)."""
 

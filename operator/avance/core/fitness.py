@@ -6,7 +6,8 @@ from avance.core.capacity import room_for_vms, total
 from avance.core.components import ComponentKind
 from avance.core.liveness import judge
 from avance.core.maintenance import why_worked_on
-from avance.core.model import NodeView, PairView, Resources, VmView
+from avance.core.model import NodeView, PairView, VmView
+from avance.core.resources import Resources
 
 
 def why_not_serve(view: PairView, node: NodeView, now: float) -> str:

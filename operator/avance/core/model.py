@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from avance.core.channels import Notification, Post
+from avance.core.custody import AVANCES_OWN, Custody
 from avance.core.edits import Edit
 from avance.core.faults import Fault
 from avance.core.guest import GuestSigns, HealthCheck
@@ -211,6 +212,7 @@ class VmView:
     created_at: float | None = None
     ledger: Ledger | None = None
     """Its outages that have ended, kept in its status."""
+    custody: Custody = AVANCES_OWN
 
     @property
     def key(self) -> str:
@@ -367,6 +369,8 @@ class PairView:
     post: Post = field(default_factory=Post)
     edits: tuple[Edit, ...] = ()
     """Specs that are not as the log of actions has them."""
+    candidates: tuple[VmView, ...] = ()
+    """VMs that are not taken on, or not yet: no rule knows them, and nothing is done to them."""
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

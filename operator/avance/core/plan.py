@@ -2,7 +2,8 @@
 
 view ──> rules ──────> intents to record (one thing at a time for each node and VM)
      └─> workflows ──> progress of every open action
-     └─> upkeep ─────> VirtualMachines that differ from what their specs ask for, servers in maintenance that are open
+     └─> upkeep ─────> VirtualMachines that differ from what their specs ask for, are to be adopted, or let go; servers
+                       in maintenance that are open
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from avance.core.effects import ApplyVm, CloseNode
+from avance.core.adoption import adoptions, releases, why_not_put_back
+from avance.core.effects import ApplyVm, CloseNode, ReleaseVm
 from avance.core.fence_path import FAILED_PATH_SECONDS, pause_between_looks
 from avance.core.intents import Intent, LookAgain
 from avance.core.liveness import Life, judge
@@ -34,7 +36,7 @@ class Plan:
     """To be recorded as AvanceActions before anything is done for them."""
     progress: tuple[tuple[ActionView, Progress], ...] = ()
     """Every open action, what it left open settled, with the next thing to do for it."""
-    upkeep: tuple[ApplyVm | CloseNode, ...] = ()
+    upkeep: tuple[ApplyVm | CloseNode | ReleaseVm, ...] = ()
     """What is put right without an action of its own: VirtualMachines, and a server in maintenance that was opened."""
     would: tuple[str, ...] = ()
     """What would be done if the pair were not paused or in mode Observe, as sentences."""
@@ -56,7 +58,7 @@ def plan(view: PairView, now: float) -> Plan:
     return Plan(
         intents=tuple(intent for intent in (*wanted, *told) if isinstance(intent, Intent) and intent not in held_back),
         progress=progress,
-        upkeep=tuple(_upkeep(view, now)),
+        upkeep=(*releases(view, now), *_upkeep(view, now)),
         would=tuple(f"{intent.type} {intent.target}: {intent.message}" for intent in held_back),
         power_checks=_power_checks(view, now),
         look_at=min((at for at in later if at > now), default=None),
@@ -83,9 +85,14 @@ def _ask_the_rules(view: PairView, now: float) -> tuple[tuple[Intent, ...], list
             report = answer.type in RECORDS_ONLY
             if report:
                 chosen.setdefault((answer.name, report), answer)
-            elif view.open_action(answer.target) is None:
+            elif view.open_action(answer.target) is None and not _is_leaving(view, answer.target):
                 chosen.setdefault((answer.target, report), answer)
     return tuple(chosen.values()), later
+
+
+def _is_leaving(view: PairView, target: str) -> bool:
+    vm = view.vm(target)
+    return vm is not None and vm.custody.leaving
 
 
 def _next_step(action: ActionView, view: PairView, now: float) -> Progress:
@@ -102,8 +109,11 @@ def _upkeep(view: PairView, now: float) -> Iterator[ApplyVm | CloseNode]:
             yield CloseNode(node.name)
     if any(why_no_pair(view)):
         return
+    yield from adoptions(view, now)
     for vm in view.vms:
         if standstill(view, vm.key, now) is not None or vm.provisioning.impossible:
+            continue
+        if vm.custody.leaving or why_not_put_back(vm):
             continue
         if view.open_action(vm.key) is not None or any(not migration.final for migration in vm.migrations):
             continue

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from avance.core.adoption import why_not_let_go, why_not_put_back, why_not_taken_on
 from avance.core.capacity import why_not_admitted, why_not_hold_all
 from avance.core.condition import Condition, answer
 from avance.core.control_plane import why_api_is_at_risk
 from avance.core.delivery_report import notifications_delivered
 from avance.core.evictions import evacuable
+from avance.core.failover import Failover, last_failover
 from avance.core.failures import why_not_restarted
 from avance.core.fencing_report import fencing_conditions
 from avance.core.fitness import private_link_up, why_not_serve
@@ -37,17 +39,6 @@ from avance.core.stability import ordered, stable, why_guest_not_well
 from avance.core.standstill import Standstill, standstill
 from avance.core.storage import Written
 from avance.core.what_if import blockers
-
-
-@dataclass(frozen=True, slots=True)
-class Failover:
-    """How a VM last changed its node or was restarted."""
-
-    at: float
-    kind: str
-    origin: str
-    to: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ def report(view: PairView, now: float) -> PairReport:
         conditions=tuple(_pair_conditions(view, now)),
         primary=pair_primary(view),
         nodes=tuple(report_node(view, node, now) for node in view.nodes),
-        vms=tuple(_vm(view, vm, now) for vm in view.vms),
+        vms=(*(_vm(view, vm, now) for vm in view.vms), *(_candidate(view, vm, now) for vm in view.candidates)),
         incident=_incident(view),
         last_crash=last_crash(view.actions),
     )
@@ -225,12 +216,43 @@ def _vm(view: PairView, vm: VmView, now: float) -> VmReport:
             provisioned(vm.provisioning),
             Condition("Stable", *stable(view, vm, now)),
             Condition("Ordered", *ordered(view, vm)),
+            _restart_needed(vm),
         ),
         written=written_now(view, vm) or vm.written,
         answered=vm.instance.uid if vm.instance and vm.instance.signs.answers else "",
         outage=outage(view, vm, now),
-        last_failover=_last_failover(view, vm),
+        last_failover=last_failover(view, vm),
     )
+
+
+def _candidate(view: PairView, vm: VmView, now: float) -> VmReport:
+    """A VM that is not taken on: whether it runs is told, and why it is not protected."""
+    reason, message = why_not_taken_on(view, vm, now)
+    hindrance = message or vm.start_blocked or "it is about to be adopted"
+    told = reason or "Adopting"
+    untold = (Condition(type_, None, told, hindrance) for type_ in ("Admitted", "Synced", "Stable", "Ordered"))
+    ready = "" if vm.running and not _on_silent_node(view, vm, now) else "it has no instance that is known to run"
+    return VmReport(
+        key=vm.key,
+        phase=_vm_phase(view, vm, now) if vm.instance else "Stopped" if vm.exists else "Pending",
+        primary=vm.node or vm.last_node,
+        backup="",
+        conditions=(
+            answer("Ready", "NotRunning", ready, "the guest runs"),
+            Condition("Protected", False, told, f"not adopted: {hindrance}" if vm.exists else hindrance),
+            _migratable(vm),
+            *untold,
+            _restart_needed(vm),
+        ),
+        outage=None,
+        last_failover=None,
+        written=vm.written,
+    )
+
+
+def _restart_needed(vm: VmView) -> Condition:
+    waits = vm.custody.restart_needed
+    return Condition("RestartNeeded", bool(waits), "RestartRequired" if waits else "AsExpected", waits or "no")
 
 
 def _vm_phase(view: PairView, vm: VmView, now: float) -> str:
@@ -277,6 +299,9 @@ def _admitted(view: PairView, vm: VmView) -> Condition:
 
 
 def _protected(view: PairView, vm: VmView, now: float) -> Condition:
+    if vm.custody.leaving:
+        waits = why_not_let_go(view, vm, now) or vm.start_blocked or "its VirtualMachine is being left as it was"
+        return Condition("Protected", False, "LettingGo", waits)
     still = standstill(view, vm.key, now)
     if still is not None:
         return Condition("Protected", False, still.reason, _unprotected(still))
@@ -298,6 +323,8 @@ def _why_at_risk(view: PairView, vm: VmView, now: float) -> tuple[str, str]:
         return "NotRunning", _why_not_ready(view, vm, now) or "it does not run"
     if _on_silent_node(view, vm, now):
         return "PrimarySuspect", _why_not_ready(view, vm, now)
+    if why_not_put_back(vm):
+        return "TakenBack", why_not_put_back(vm)
     if view.peer(vm.node) is None:
         return "NotInPair", f"it runs on {vm.node}, which is not one of two nodes of pair {view.name}"
     return "", ""
@@ -319,25 +346,3 @@ def _migratable(vm: VmView) -> Condition:
     if instance.migratable:
         return Condition("Migratable", True, "AsExpected", "it can be moved while it runs")
     return Condition("Migratable", False, "NotLiveMigratable", instance.not_migratable_because)
-
-
-_KIND_OF_FAILOVER = {
-    ActionType.MIGRATE: "Graceful",
-    ActionType.COLD_RESTART: "ColdRestart",
-    ActionType.RESTART: "Restart",
-}
-
-
-def _last_failover(view: PairView, vm: VmView) -> Failover | None:
-    done = [
-        action
-        for action in view.actions
-        if action.target == vm.key and action.type in _KIND_OF_FAILOVER and action.phase == "Succeeded"
-    ]
-    if not done:
-        return None
-    last = max(done, key=lambda action: action.finished_at or 0.0)
-    elsewhere = view.peer(last.destination)
-    origin = last.destination if last.type is ActionType.RESTART else (elsewhere.name if elsewhere else "")
-    finished = last.finished_at or last.created_at
-    return Failover(finished, _KIND_OF_FAILOVER[last.type], origin, last.destination, finished - last.created_at)

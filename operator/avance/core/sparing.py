@@ -11,8 +11,9 @@ from avance.core.components import ComponentKind
 from avance.core.fence_path import why_bmc_proves_nothing
 from avance.core.fitness import bound_for, room_on, why_not_move_to, why_not_serve
 from avance.core.liveness import Life, judge
-from avance.core.model import ActionView, NodeView, PairView, Resources, VmView
+from avance.core.model import ActionView, NodeView, PairView, VmView
 from avance.core.replication import only_good_copy, why_not_move
+from avance.core.resources import Resources
 
 HAND_OVER = "HandOver"
 """The step in which an action waits until its server holds no VM any more, and the reason of the moves for it."""

@@ -209,16 +209,18 @@ class Kube:
         operations: Operations,
         namespace: str = "",
         *,
+        field_manager: str = "",
         subresource: str = "",
         dry_run: bool = False,
     ) -> Object:
-        """JSON patch (RFC 6902).
+        """JSON patch (RFC 6902). `field_manager`: the name under which the API server notes who wrote the fields.
 
         A `test` operation that fails is answered as `Invalid` by the API server; to get a
         `Conflict`, *replace* /metadata/resourceVersion by the version that was read.
         """
         path = resource.path(namespace, name, subresource)
-        return await self._request("PATCH", path, query=_dry_run(dry_run), body=operations, content_type=_JSON_PATCH)
+        query = {"fieldManager": field_manager, **_dry_run(dry_run)}
+        return await self._request("PATCH", path, query=query, body=operations, content_type=_JSON_PATCH)
 
     async def apply(
         self,

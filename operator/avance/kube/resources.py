@@ -59,4 +59,11 @@ MIGRATIONS = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations", T
 
 DATA_VOLUMES = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", True, "DataVolume")
 DATA_SOURCES = Resource("cdi.kubevirt.io", "v1beta1", "datasources", True, "DataSource")
+_INSTANCE_TYPES = ("instancetype.kubevirt.io", "v1beta1")
+CLUSTER_INSTANCE_TYPES = Resource(
+    *_INSTANCE_TYPES, "virtualmachineclusterinstancetypes", False, "VirtualMachineClusterInstancetype"
+)
+INSTANCE_TYPES = Resource(*_INSTANCE_TYPES, "virtualmachineinstancetypes", True, "VirtualMachineInstancetype")
+CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", True, "ControllerRevision")
+
 STORAGE_PROFILES = Resource("cdi.kubevirt.io", "v1beta1", "storageprofiles", False, "StorageProfile")

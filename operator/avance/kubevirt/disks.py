@@ -71,6 +71,9 @@ def striped_classes(pvm: ProtectedVM, offered: Mapping[int, str], machine: Objec
 
 def _device(disk: Disk) -> Object:
     order = {"bootOrder": disk.boot_order} if disk.boot_order else {}
+    if disk.cdrom:
+        # There is no CD-ROM drive on the virtio bus, and sata is what an installer finds without a driver.
+        return {"name": disk.name, "cdrom": {"bus": "scsi" if disk.bus == "scsi" else "sata"}, **order}
     return {"name": disk.name, "disk": {"bus": disk.bus}, **order}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from avance.kube.client import Kube
 from avance.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from avance.kube.resources import MIGRATIONS, VMIS
-from avance.kubevirt.virtual_machine import HOSTNAME_LABEL
+from avance.kubevirt.affinity import HOSTNAME_LABEL
 
 Object = dict[str, Any]
 

@@ -14,11 +14,13 @@ Four choices decide how safe and how quick a failover is:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from avance.api.guest import Guest
 from avance.api.protected_vm import Network, ProtectedVM
+from avance.kubevirt.affinity import pair_affinity, pair_tolerations
 from avance.kubevirt.disks import data_volume_templates, disk_devices, volumes
 from avance.kubevirt.overlay import merged
 from avance.kubevirt.probes import readiness_probe
@@ -27,7 +29,7 @@ Object = dict[str, Any]
 
 PAIR_LABEL = "avance.dev/pair"
 PREFERS_ANNOTATION = "avance.dev/prefers"
-HOSTNAME_LABEL = "kubernetes.io/hostname"
+MANAGED_LABEL, MANAGED_BY = "app.kubernetes.io/managed-by", "avance"
 _SHUTDOWN_SECONDS = {"Linux": 60, "Windows": 300}
 
 
@@ -48,8 +50,8 @@ def virtual_machine(
         "spec": {
             "evictionStrategy": "External",
             "terminationGracePeriodSeconds": _SHUTDOWN_SECONDS[spec.guest.os],
-            "affinity": {"nodeAffinity": _node_affinity(hostnames.values(), hostnames.get(prefer, prefer))},
-            "tolerations": _tolerations(),
+            "affinity": pair_affinity(None, hostnames.values(), hostnames.get(prefer, prefer)),
+            "tolerations": pair_tolerations(),
             "domain": _domain(pvm),
             "networks": [_network(network) for network in spec.networks],
             "volumes": volumes(pvm),
@@ -60,7 +62,7 @@ def virtual_machine(
         "metadata": {
             "name": pvm.metadata.name,
             "namespace": pvm.metadata.namespace,
-            "labels": {"app.kubernetes.io/managed-by": "avance", PAIR_LABEL: spec.pair_ref.name},
+            "labels": {MANAGED_LABEL: MANAGED_BY, PAIR_LABEL: spec.pair_ref.name},
             "annotations": {PREFERS_ANNOTATION: prefer},
             "ownerReferences": [_owner(pvm, owner_uid)],
         },
@@ -83,22 +85,6 @@ def _owner(pvm: ProtectedVM, uid: str) -> Object:
     }
 
 
-def _node_affinity(hostnames: Iterable[str], preferred: str) -> Object:
-    pair = {"key": HOSTNAME_LABEL, "operator": "In", "values": sorted(hostnames)}
-    one = {"key": HOSTNAME_LABEL, "operator": "In", "values": [preferred]}
-    return {
-        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [pair]}]},
-        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": {"matchExpressions": [one]}}],
-    }
-
-
-def _tolerations() -> list[Object]:
-    return [
-        {"key": f"node.kubernetes.io/{trouble}", "operator": "Exists", "effect": "NoExecute"}
-        for trouble in ("not-ready", "unreachable")
-    ]
-
-
 def _domain(pvm: ProtectedVM) -> Object:
     spec, windows = pvm.spec, pvm.spec.guest.os == "Windows"
     devices: Object = {
@@ -117,16 +103,38 @@ def _domain(pvm: ProtectedVM) -> Object:
         domain["cpu"] = {"cores": spec.cores}
     if spec.memory is not None:
         domain["memory"] = {"guest": spec.memory}
-    if windows:
-        domain |= _windows_comforts()
-    return domain
+    if spec.guest.tpm != "None":
+        devices["tpm"] = {"persistent": True} if spec.guest.tpm == "Persistent" else {}
+    comforts = _windows_comforts() if windows and not spec.guest.preference else {}
+    fitted: Object = merged(merged(domain, comforts), _firmware(spec.guest))
+    return fitted
+
+
+def _firmware(guest: Guest) -> Object:
+    """UEFI where it is asked for. Its secure boot rests on a mode of the processor that is off otherwise."""
+    chosen = guest.firmware
+    if chosen is None or not chosen.uefi:
+        return {}
+    efi: Object = {"secureBoot": chosen.secure_boot}
+    if chosen.persistent:
+        efi["persistent"] = True
+    smm = {"features": {"smm": {"enabled": True}}} if chosen.secure_boot else {}
+    return {"firmware": {"bootloader": {"efi": efi}}, **smm}
 
 
 def _windows_comforts() -> Object:
-    """The clock and enlightenments without which Windows is slow and its time drifts."""
+    """The clock and enlightenments without which Windows is slow and its time drifts; a preference brings its own.
+
+    None of them ties the guest to the frequency of one host's clock, as `reenlightenment` would.
+    """
+    plain = ("relaxed", "vapic", "vpindex", "runtime", "synic", "synictimer", "tlbflush", "ipi", "frequencies", "reset")
     return {
         "clock": {"utc": {}, "timer": {"hpet": {"present": False}, "pit": {"tickPolicy": "delay"}, "hyperv": {}}},
-        "features": {"acpi": {}, "apic": {}, "hyperv": {"relaxed": {}, "vapic": {}, "spinlocks": {"spinlocks": 8191}}},
+        "features": {
+            "acpi": {},
+            "apic": {},
+            "hyperv": {**{name: {} for name in plain}, "spinlocks": {"spinlocks": 8191}},
+        },
     }
 
 

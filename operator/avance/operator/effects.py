@@ -16,15 +16,14 @@ from avance.kube.taints import NodeChange, set_taints
 from avance.kubevirt import verbs
 from avance.kubevirt.disks import striped_classes
 from avance.operator import marks
+from avance.operator.adopting import FIELD_MANAGER, Adopting, NotNow
+from avance.operator.custody import hostname_of
 from avance.operator.new_disks import why_no_class
-from avance.operator.observe import Observer, hostname_of, manifest, striped_offer
+from avance.operator.observe import Observer, manifest, striped_offer
 from avance.operator.postman import Postman
 from avance.operator.store import Store
 
 Object = dict[str, Any]
-
-FIELD_MANAGER = "avance"
-
 
 Handler = Callable[[AvancePair, Any], Awaitable[None]]
 
@@ -36,12 +35,21 @@ class EffectFailed(Exception):
 class Effects:
     """The hands of the operator."""
 
-    def __init__(self, kube: Kube, store: Store, observer: Observer, agents: FenceAgents, postman: Postman) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        observer: Observer,
+        agents: FenceAgents,
+        postman: Postman,
+        adopting: Adopting,
+    ) -> None:
         self._kube = kube
         self._store = store
         self._observer = observer
         self._agents = agents
         self._postman = postman
+        self._adopting = adopting
         self._handlers: dict[type[effects.Effect], Handler] = {
             effects.CloseNode: self._mark(marks.closed),
             effects.OpenNode: self._mark(marks.opened),
@@ -51,6 +59,7 @@ class Effects:
             effects.PowerOn: self._power_on,
             effects.DeletePod: self._delete_pod,
             effects.ApplyVm: self._apply_vm,
+            effects.ReleaseVm: self._release_vm,
             effects.StartVm: self._start_vm,
             effects.StopVm: self._stop_vm,
             effects.CreateMigration: self._create_migration,
@@ -95,13 +104,30 @@ class Effects:
         obj = self._store.get(PROTECTED_VMS, name, namespace)
         if obj is None:
             raise EffectFailed(f"ProtectedVM {effect.vm} is gone")
-        pvm, offered = self._observer.protected_vm(obj), striped_offer(pair)
+        pvm, nodes = self._observer.protected_vm(obj), self._observer.node_objects(pair)
+        try:
+            if pvm.spec.vm_ref is not None:
+                await self._adopting.adopt(pvm, obj, nodes, effect.prefer)
+                return
+            await self._adopting.refuse_what_is_not_ours(obj)
+        except NotNow as not_now:
+            raise EffectFailed(str(not_now)) from not_now
+        offered = striped_offer(pair)
         striped = striped_classes(pvm, offered, self._store.get(VIRTUAL_MACHINES, name, namespace))
         if refusal := why_no_class(pvm, striped, offered):
             raise EffectFailed(refusal)
-        body = manifest(pvm, obj, self._observer.node_objects(pair), effect.prefer, striped)
+        body = manifest(pvm, obj, nodes, effect.prefer, striped)
         applied = await self._kube.apply(VIRTUAL_MACHINES, body, field_manager=FIELD_MANAGER, force=True)
         self._store.put(VIRTUAL_MACHINES, applied)
+
+    async def _release_vm(self, _: AvancePair, effect: effects.ReleaseVm) -> None:
+        namespace, name = _split(effect.vm)
+        obj = self._store.get(PROTECTED_VMS, name, namespace)
+        try:
+            if obj is not None:
+                await self._adopting.release(obj, effect.instance_uid)
+        except NotNow as not_now:
+            raise EffectFailed(str(not_now)) from not_now
 
     async def _start_vm(self, _: AvancePair, effect: effects.StartVm) -> None:
         await verbs.start(self._kube, *_split(effect.vm), effect.instance_uid)

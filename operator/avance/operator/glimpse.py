@@ -29,6 +29,7 @@ from avance.operator.actions import ActionLog
 from avance.operator.app import LEASE_NAME
 from avance.operator.clock import Clock, from_api
 from avance.operator.disk_status import storage_of
+from avance.operator.instance_types import InstanceTypes
 from avance.operator.observe import Observer
 from avance.operator.power import NodeKey
 from avance.operator.resync import resync
@@ -102,8 +103,10 @@ async def _look(kube: Kube, name: str, namespace: str, about: str) -> Glimpse:
     with suppress(Forbidden):  # who may not see them is told less of a VM whose disks are being made
         await resync(kube, store, lambda pair: None, [DATA_VOLUMES])
     obj = choose(store, name, about)
-    observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
+    types = InstanceTypes(kube, clock)
+    observer = Observer(store, ActionLog(store), dict(readings_of(obj)), types.answers)
     pair = observer.pair(obj)
+    await types.ask(observer.instance_types(pair))
     members = store.members(PROTECTED_VMS, pair.metadata.name)
     view = _with_disks(observer, store, observer.view(pair))
     return Glimpse(

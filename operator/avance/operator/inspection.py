@@ -30,6 +30,7 @@ from avance.kube.resources import (
 from avance.operator.actions import ActionLog
 from avance.operator.clock import Clock, from_api
 from avance.operator.glimpse import NoSuchPair, choose, connected, kubevirt_of, nodes_of, readings_of, why_nobody_acts
+from avance.operator.instance_types import InstanceTypes
 from avance.operator.migration_settings import settings_of
 from avance.operator.observe import Observer
 from avance.operator.resync import resync
@@ -52,8 +53,10 @@ async def inspect(
         store = Store(clock)
         await resync(kube, store, lambda name: None)
         obj, exists = _pair(store, pair, nodes)
-        observer = Observer(store, ActionLog(store), dict(readings_of(obj)))
+        types = InstanceTypes(kube, clock)
+        observer = Observer(store, ActionLog(store), dict(readings_of(obj)), types.answers)
         model = observer.pair(obj)
+        await types.ask(observer.instance_types(model))
         kubevirt = await _first(kube, KUBEVIRTS)
         # Before there is a pair nobody asks KubeVirt: what its object says has a check of its own.
         health = kubevirt_of(obj) if exists else KubeVirtHealth(installed=kubevirt is not None)

@@ -7,18 +7,21 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from avance.core.power import PowerReading
 from avance.fencing.credentials import FenceAgents
 from avance.kube.client import Kube
 from avance.kube.errors import ApiError
 from avance.kube.lease import LeaderLease, LeadershipLost
-from avance.kube.resources import AVANCE_PAIRS
+from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS
 from avance.operator.actions import ActionLog
+from avance.operator.adopting import Adopting
 from avance.operator.clock import Clock
 from avance.operator.edits import EditWatch
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
+from avance.operator.instance_types import InstanceTypes
 from avance.operator.journal import Journal
 from avance.operator.kubevirt_watch import KubeVirtWatch
 from avance.operator.metrics import Metrics
@@ -36,7 +39,12 @@ from avance.operator.storage import StorageWatch
 from avance.operator.store import Store
 from avance.operator.surroundings import SurroundingsWatch
 
+Object = dict[str, Any]
+
 log = logging.getLogger(__name__)
+
+ORPHANS_SECONDS = 30.0
+"""How often VMs without a pair are looked at, whatever happens: one may wait to be let go."""
 
 
 class Leading:
@@ -69,7 +77,8 @@ class Leading:
         self._new_pair = asyncio.Event()
         self._pacing = Pacing()
         readings: dict[NodeKey, PowerReading] = {}
-        self._observer = Observer(store, ActionLog(store), readings)
+        self._types = InstanceTypes(kube, clock)
+        self._observer = Observer(store, ActionLog(store), readings, self._types.answers)
         self._migrations = MigrationSettingsWatch(
             kube, store, clock, lambda pair: policy_of(self._observer.pair(pair).spec), lease.guard, self.wake
         )
@@ -77,9 +86,13 @@ class Leading:
         self._surroundings = SurroundingsWatch(store, clock, self._migrations.of_pair, lambda: self._kubevirt.health)
         self._edits = EditWatch(store, stamped=edits_stamped)
         self._postman = Postman(kube, namespace, clock, self.wake)
-        self._effects = Effects(kube, store, self._observer, self._agents, self._postman)
+        self._adopting = Adopting(kube, store, clock, self._tell_of_a_vm)
+        self._effects = Effects(kube, store, self._observer, self._agents, self._postman, self._adopting)
         self._power = PowerWatch(self._effects, clock, self.wake, readings)
         self._storage = StorageWatch(kube, namespace, store, clock, self.wake)
+
+    def _tell_of_a_vm(self, obj: Object, reason: str, message: str) -> None:
+        self._events.tell(PROTECTED_VMS, obj, reason, message)
 
     def wake(self, pair: str) -> None:
         """Have a pair looked at; one that has no loop yet gets one."""
@@ -127,7 +140,9 @@ class Leading:
             await self._tell_orphans()
             waiting = asyncio.create_task(self._new_pair.wait())
             loops = {task for _, task in self._loops.values() if not task.done()}
-            await asyncio.wait({waiting, *loops, *background}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {waiting, *loops, *background}, timeout=ORPHANS_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
             waiting.cancel()
             for task in background:
                 if task.done():
@@ -140,7 +155,7 @@ class Leading:
     async def _tell_orphans(self) -> None:
         try:
             async with self._lease.guard():
-                await tell_orphans(self._kube, self._store, self._clock)
+                await tell_orphans(self._kube, self._store, self._clock, self._adopting)
         except ApiError as error:
             log.warning("could not tell a VM or action that its pair is missing: %s", error)
 
@@ -162,6 +177,7 @@ class Leading:
             surroundings=self._surroundings,
             postman=self._postman,
             edits=self._edits,
+            types=self._types,
         )
         self._migrations.look_soon()
         self._loops[pair] = (loop, asyncio.create_task(loop.run(), name=f"pair {pair}"))
@@ -176,4 +192,5 @@ class Leading:
         await self._postman.close()
         await self._power.close()
         await self._storage.close()
+        await self._types.close()
         await self._agents.close()

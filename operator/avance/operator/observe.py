@@ -17,42 +17,31 @@ from avance.api.protected_vm import ProtectedVM
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import NodeCondition, active_faults
 from avance.core.history import NOTHING_REMEMBERED
-from avance.core.model import (
-    InstanceView,
-    MigrationView,
-    NodeView,
-    PairView,
-    PodView,
-    Resources,
-    RestartPriority,
-    VmPhase,
-    VmView,
-)
+from avance.core.model import InstanceView, MigrationView, NodeView, PairView, PodView, RestartPriority, VmPhase, VmView
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
+from avance.core.resources import Resources
 from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.disks import striped_classes
 from avance.kubevirt.overlay import holds
 from avance.kubevirt.probes import health_check
-from avance.kubevirt.virtual_machine import HOSTNAME_LABEL, PREFERS_ANNOTATION, virtual_machine
+from avance.kubevirt.virtual_machine import virtual_machine
 from avance.operator.actions import ActionLog
 from avance.operator.clock import from_api
+from avance.operator.custody import custody_of, hostnames_of, is_candidate, is_in_order, prefers_of
 from avance.operator.disk_status import written_of
 from avance.operator.guests import guest_signs, signs_of
 from avance.operator.history import history_of
+from avance.operator.instance_types import Key, TypeAnswers
 from avance.operator.ledger import ledger_of
 from avance.operator.marks import OUT_OF_SERVICE_TAINT, VMS_LABEL, is_closed, marks_of_others
 from avance.operator.new_disks import provisioning_of
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
+from avance.operator.sizing import needs_of, sized_by
 from avance.operator.store import Store, ended_by_kubelet, key_of
 
 Object = dict[str, Any]
-
-LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
-"""What a launcher pod requests beside the guest's memory (measured: 1Gi of guest makes 1312Mi)."""
-CPU_PER_CORE_MILLI = 100
-"""KubeVirt requests a tenth of a CPU for each core of a guest, unless told otherwise."""
 
 MADE_BY = {
     "kubevirt.io/workloadUpdateMigration": "KubeVirt's workload update",
@@ -71,10 +60,18 @@ CONTROL_PLANE_LABELS = tuple(
 class Observer:
     """Builds views; remembers parsed specs, so that a look at a quiet pair costs little."""
 
-    def __init__(self, store: Store, actions: ActionLog, power: Mapping[tuple[str, str], PowerReading]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        actions: ActionLog,
+        power: Mapping[tuple[str, str], PowerReading],
+        types: TypeAnswers = MappingProxyType({}),
+    ) -> None:
+        """`types`: what is known of KubeVirt's instance types."""
         self._store = store
         self._actions = actions
         self._power = power
+        self._types = types
         self._pairs = Parsed(AvancePair, store)
         self._vms = Parsed(ProtectedVM, store)
 
@@ -100,18 +97,28 @@ class Observer:
         """Everything that the rules may know of the pair now."""
         policy = policy_of(pair.spec)
         nodes = self.node_objects(pair)
-        members = self._store.members(PROTECTED_VMS, pair.metadata.name)
-        vms = tuple(self._vm(obj, nodes, striped_offer(pair)) for obj in members)
+        objects = list(self._store.members(PROTECTED_VMS, pair.metadata.name))
+        views = [(self._vm(obj, nodes, striped_offer(pair)), self.protected_vm(obj)) for obj in objects]
+        vms = tuple(vm for vm, pvm in views if not is_candidate(pvm, vm.custody))
         return PairView(
             name=pair.metadata.name,
             nodes=tuple(self._node(pair, node, policy.health) for node in nodes),
             vms=vms,
+            candidates=tuple(vm for vm, pvm in views if is_candidate(pvm, vm.custody)),
             pods=tuple(pod for vm in vms for pod in self._pods(vm.key)),
             actions=self._actions.of_pair(pair.metadata.name),
             policy=policy,
             rivals=tuple(sorted({rival for node in nodes for rival in self._pairs_of(node)} - {pair.metadata.name})),
             control_plane=self._control_plane(),
         )
+
+    def instance_types(self, pair: AvancePair) -> set[Key]:
+        """The instance types that have to be known to tell how large the pair's VMs are."""
+        found = set()
+        for obj in self._store.members(PROTECTED_VMS, pair.metadata.name):
+            namespace, name = key_of(obj)
+            found.add(sized_by(self.protected_vm(obj), self._store.get(VIRTUAL_MACHINES, name, namespace)))
+        return {key for key in found if key is not None}
 
     def _control_plane(self) -> tuple[str, ...]:
         labelled = (self._store.members(NODES, label) for label in CONTROL_PLANE_LABELS)
@@ -174,7 +181,8 @@ class Observer:
         pvm = self.protected_vm(obj)
         namespace, name = key_of(obj)
         machine = self._store.get(VIRTUAL_MACHINES, name, namespace)
-        prefers = _prefers(machine)
+        vmi = self._store.get(VMIS, name, namespace)
+        needs, unsized = needs_of(pvm, machine, vmi, self._store.members(PODS, f"{namespace}/{name}"), self._types)
         striped = striped_classes(pvm, offered, machine)
         migrations = self._store.members(MIGRATIONS, f"{namespace}/{name}")
         last = pvm.status.last_failover
@@ -184,11 +192,11 @@ class Observer:
             should_run=pvm.spec.running,
             priority=RestartPriority[pvm.spec.restart_priority.upper()],
             preferred_node=pvm.spec.preferred_node or "",
-            needs=self._needs(pvm),
+            needs=needs,
             exists=machine is not None,
-            prefers=prefers,
-            up_to_date=machine is not None and holds(machine, manifest(pvm, obj, nodes, prefers, striped)),
-            instance=self._instance(self._store.get(VMIS, name, namespace), pvm.spec.health_checks),
+            prefers=prefers_of(machine),
+            up_to_date=_is_up_to_date(pvm, obj, machine, nodes, striped),
+            instance=self._instance(vmi, pvm.spec.health_checks),
             migrations=tuple(_migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
@@ -205,31 +213,7 @@ class Observer:
             seen_at=self._store.first_seen(PROTECTED_VMS, obj, "uid"),
             created_at=pvm.metadata.creation_timestamp.timestamp() if pvm.metadata.creation_timestamp else None,
             ledger=ledger_of(pvm.status),
-        )
-
-    def _needs(self, pvm: ProtectedVM) -> Resources:
-        """What its launcher pod requests, or will after its next start if its spec asks for more by now.
-
-        From the pod when there is one, because an instance type hides the size.
-        """
-        guest = _guest_size(pvm.spec.cores, pvm.spec.memory)
-        for pod in self._store.members(PODS, f"{pvm.metadata.namespace}/{pvm.metadata.name}"):
-            requests = [container.get("resources", {}).get("requests", {}) for container in pod["spec"]["containers"]]
-            if any("memory" in request for request in requests):
-                memory = sum(bytes_of(request.get("memory", "0")) for request in requests)
-                has = Resources(sum(milli_cpu_of(request.get("cpu", "0")) for request in requests), memory)
-                return has + guest.beyond(self._present_size(pvm, guest))
-        return guest + LAUNCHER_OVERHEAD
-
-    def _present_size(self, pvm: ProtectedVM, otherwise: Resources) -> Resources:
-        """The size of the guest that runs; `otherwise` as far as its instance does not say."""
-        vmi = self._store.get(VMIS, pvm.metadata.name, pvm.metadata.namespace or "")
-        domain = (vmi or {}).get("spec", {}).get("domain", {})
-        cores, memory = domain.get("cpu", {}).get("cores"), domain.get("memory", {}).get("guest")
-        present = _guest_size(cores, memory)
-        return Resources(
-            present.cpu_milli if cores else otherwise.cpu_milli,
-            present.memory_bytes if memory else otherwise.memory_bytes,
+            custody=custody_of(pvm, obj, machine, vmi, nodes, unsized),
         )
 
     def _instance(self, vmi: Object | None, checks: HealthChecks) -> InstanceView | None:
@@ -274,8 +258,13 @@ class Observer:
             )
 
 
-def _guest_size(cores: int | None, memory: str | None) -> Resources:
-    return Resources((cores or 0) * CPU_PER_CORE_MILLI, bytes_of(memory or "0"))
+def _is_up_to_date(
+    pvm: ProtectedVM, obj: Object, machine: Object | None, nodes: list[Object], striped: Mapping[str, str]
+) -> bool:
+    """Whether a VirtualMachine is as it should be, the preferred node aside."""
+    if machine is None or pvm.spec.vm_ref is not None:
+        return machine is not None and is_in_order(pvm, obj, machine, nodes)
+    return holds(machine, manifest(pvm, obj, nodes, prefers_of(machine), striped))
 
 
 def manifest(
@@ -286,8 +275,7 @@ def manifest(
     striped: Mapping[str, str] = MappingProxyType({}),
 ) -> Object:
     """The VirtualMachine that a ProtectedVM asks for, on these nodes, preferring the one of this name."""
-    hostnames = {node["metadata"]["name"]: hostname_of(node) for node in nodes}
-    return virtual_machine(pvm, obj["metadata"]["uid"], hostnames, prefer, striped)
+    return virtual_machine(pvm, obj["metadata"]["uid"], hostnames_of(nodes), prefer, striped)
 
 
 def striped_offer(pair: AvancePair) -> Mapping[int, str]:
@@ -295,19 +283,9 @@ def striped_offer(pair: AvancePair) -> Mapping[int, str]:
     return {each.spindles: each.storage_class_name for each in pair.spec.storage.classes}
 
 
-def hostname_of(node: Object) -> str:
-    """The value of a node's hostname label, which need not be its name."""
-    return str((node["metadata"].get("labels") or {}).get(HOSTNAME_LABEL, node["metadata"]["name"]))
-
-
 def _shuts_down(ready: NodeCondition | None) -> bool:
     """The kubelet's own words while it shuts its node down in order; the node controller overwrites them later."""
     return ready is not None and ready.status == "False" and "node is shutting down" in ready.message
-
-
-def _prefers(machine: Object | None) -> str:
-    annotations = (machine or {}).get("metadata", {}).get("annotations") or {}
-    return str(annotations.get(PREFERS_ANNOTATION, ""))
 
 
 def _odd_phase(status: Object) -> VmPhase:
@@ -328,11 +306,18 @@ def _migration(migration: Object) -> MigrationView:
 
 
 def _start_blocked(machine: Object | None) -> str:
+    """What KubeVirt has against starting it, in its own words."""
     status = (machine or {}).get("status", {})
-    printable = str(status.get("printableStatus", ""))
+    printable, conditions = str(status.get("printableStatus", "")), status.get("conditions") or ()
+    failed: Object = next((each for each in conditions if each["type"] == "Failure" and each["status"] == "True"), {})
+    if failed.get("message"):
+        return f"KubeVirt reports {failed.get('reason') or 'a failure'}: {failed['message']}"
+    refused: Object = next((each for each in conditions if each["type"] == "Synchronized"), {})
+    if printable == "Starting" and refused.get("status") == "False" and refused.get("message"):
+        return f"KubeVirt reports {refused.get('reason') or 'a failure'}: {refused['message']}"
     if "Err" not in printable and printable != "CrashLoopBackOff":
         return ""
-    messages = [c["message"] for c in status.get("conditions") or () if c.get("status") == "False" and c.get("message")]
+    messages = [each["message"] for each in conditions if each.get("status") == "False" and each.get("message")]
     return f"KubeVirt reports {printable}" + "".join(f": {message}" for message in messages[:1])
 
 

@@ -13,7 +13,9 @@ from avance.core.condition import Condition
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
 from avance.kube.resources import AVANCE_ACTIONS, AVANCE_PAIRS, PROTECTED_VMS, Resource
+from avance.operator.adopting import Adopting
 from avance.operator.clock import Clock, to_api
+from avance.operator.custody import FINALIZER
 from avance.operator.export import tell
 from avance.operator.status import conditions
 from avance.operator.store import Store
@@ -21,14 +23,29 @@ from avance.operator.store import Store
 Object = dict[str, Any]
 
 
-async def tell_orphans(kube: Kube, store: Store, clock: Clock) -> None:
-    """Write to each orphan's status what it lacks; nothing where it is written already. Raises ApiError."""
+async def tell_orphans(kube: Kube, store: Store, clock: Clock, adopting: Adopting) -> None:
+    """Write to each orphan's status what it lacks, nothing where it is written already; and let those go that are
+    being deleted. Raises ApiError.
+    """
+    await _let_go(kube, store, clock, adopting)
     for resource in (PROTECTED_VMS, AVANCE_ACTIONS):
         for obj in list(_orphans(store, resource)):
+            if obj["metadata"].get("deletionTimestamp"):
+                continue
             status = _vm_status(obj, clock.now()) if resource is PROTECTED_VMS else _action_status(obj, clock.now())
             told = status.items() <= (obj.get("status") or {}).items()
             if not told and await _pair_is_missing(kube, obj["spec"]["pairRef"]["name"]):
                 await _write(kube, store, resource, obj, status)
+
+
+async def _let_go(kube: Kube, store: Store, clock: Clock, adopting: Adopting) -> None:
+    for obj in list(_orphans(store, PROTECTED_VMS)):
+        metadata = obj["metadata"]
+        held = metadata.get("deletionTimestamp") and FINALIZER in (metadata.get("finalizers") or ())
+        if held and await _pair_is_missing(kube, obj["spec"]["pairRef"]["name"]):
+            waits = await adopting.release_without_pair(obj)
+            if waits:
+                await _write(kube, store, PROTECTED_VMS, obj, _vm_status(obj, clock.now(), waits))
 
 
 async def _pair_is_missing(kube: Kube, pair: str) -> bool:
@@ -63,9 +80,10 @@ def _message(obj: Object) -> str:
     return f"there is no AvancePair {pair}: create it, or delete this object and write it anew for another pair"
 
 
-def _vm_status(obj: Object, now: float) -> Object:
+def _vm_status(obj: Object, now: float, waits: str = "") -> Object:
     lacking = Condition("Ready", False, "PairNotFound", _message(obj))
-    unprotected = Condition("Protected", False, "PairNotFound", _message(obj))
+    reason = "LettingGo" if waits else "PairNotFound"
+    unprotected = Condition("Protected", False, reason, waits or _message(obj))
     generation = obj["metadata"]["generation"]
     found = conditions(obj.get("status") or {}, generation, (lacking, unprotected), now)
     return {"observedGeneration": generation, "phase": "Unknown", "conditions": found}

@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 
 from avance.api.pair import AvancePair
-from avance.core.effects import ApplyVm, CloseNode, Effect
+from avance.core.effects import ApplyVm, CloseNode, Effect, ReleaseVm
 from avance.core.intents import Intent
-from avance.core.model import ActionType, ActionView, PairView
+from avance.core.model import ActionType, ActionView, PairView, VmView
 from avance.core.plan import Plan, plan
 from avance.core.progress import Progress
 from avance.core.remember import remember
@@ -30,6 +30,7 @@ from avance.operator.edits import EditWatch
 from avance.operator.effect_runner import EffectRunner
 from avance.operator.effects import Effects
 from avance.operator.events import EventPoster
+from avance.operator.instance_types import InstanceTypes
 from avance.operator.journal import Journal
 from avance.operator.metrics import Metrics
 from avance.operator.observe import Observer
@@ -82,6 +83,7 @@ class PairLoop:
         surroundings: SurroundingsWatch,
         postman: Postman,
         edits: EditWatch,
+        types: InstanceTypes,
     ) -> None:
         self._name = name
         self._store = store
@@ -97,7 +99,7 @@ class PairLoop:
         self._pacing = pacing
         self._surroundings = surroundings
         self._postman = postman
-        self._edits = edits
+        self._edits, self._types = edits, types
         self._changed = asyncio.Event()
         self._asked_at: float | None = None
         self._status = StatusWriter(kube, store, events)
@@ -168,6 +170,7 @@ class PairLoop:
                 decided = plan(view, now)
         deadlines = [decided.look_at, now + RESYNC_SECONDS, self._power.keep_fresh(pair, decided.power_checks)]
         deadlines.append(self._storage.keep_fresh(pair, view))
+        deadlines.append(self._types.keep_fresh(self._name, self._observer.instance_types(pair), self.wake))
         failures: list[BaseException] = []
         recorded = await _each((self._record(pair, obj, intent) for intent in decided.intents), failures)
         deadlines += await self._carry_out(pair, view, decided, failures)
@@ -254,12 +257,15 @@ class PairLoop:
         except (ApiError, LeadershipLost) as error:
             log.warning("%s: a failed try was not counted: %s", owner, error)
 
-    def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm | CloseNode, ...]) -> PairView:
+    def _with_refusals(self, view: PairView, upkeep: tuple[ApplyVm | CloseNode | ReleaseVm, ...]) -> PairView:
         """What KubeVirt has against a VM's VirtualMachine is why that VM cannot start."""
-        vms_kept = (effect for effect in upkeep if isinstance(effect, ApplyVm))
+        vms_kept = (effect for effect in upkeep if not isinstance(effect, CloseNode))
         refused = {effect.vm: self._runner.failure(_upkeep_of(effect), (effect,)) for effect in vms_kept}
-        vms = (replace(vm, start_blocked=refused.get(vm.key) or vm.start_blocked) for vm in view.vms)
-        return replace(view, vms=tuple(vms))
+
+        def told(vms: tuple[VmView, ...]) -> tuple[VmView, ...]:
+            return tuple(replace(vm, start_blocked=refused.get(vm.key) or vm.start_blocked) for vm in vms)
+
+        return replace(view, vms=told(view.vms), candidates=told(view.candidates))
 
     async def _tell(self, obj: Object, pair: AvancePair, view: PairView, now: float, decided: Plan) -> None:
         async with self._pacing.computing():
@@ -269,9 +275,9 @@ class PairLoop:
             await self._status.write(obj, view, told, decided, self._edits.recorded(obj, pair, view), now)
 
 
-def _upkeep_of(effect: ApplyVm | CloseNode) -> str:
+def _upkeep_of(effect: ApplyVm | CloseNode | ReleaseVm) -> str:
     """Whose effect it is, where no action is."""
-    return f"upkeep {effect.vm if isinstance(effect, ApplyVm) else effect.node}"
+    return f"upkeep {effect.node if isinstance(effect, CloseNode) else effect.vm}"
 
 
 async def _each(work: Iterable[Awaitable[T]], failures: list[BaseException]) -> list[T]:

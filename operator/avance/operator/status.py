@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from avance.core.condition import Condition
+from avance.core.failover import Failover
 from avance.core.faults import Fault
 from avance.core.liveness import standing_evidence
 from avance.core.model import FenceEvidence, NodeView, PairView
 from avance.core.node_report import NodeReport
 from avance.core.phase_times import BUDGETS
-from avance.core.report import Failover, PairReport, VmReport
+from avance.core.report import PairReport, VmReport
 from avance.operator.actions import MESSAGE_LIMIT, evidence_object
 from avance.operator.clock import from_api, to_api
 from avance.operator.disk_status import written_object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from avance.core.components import PEER_UNREACHABLE
-from avance.core.model import Resources
+from avance.core.resources import Resources
 from avance.simulator.objects import Api, Condition, NodeObject, Pod
 from avance.simulator.world import Server, World
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from avance.core.guest import HealthCheck
-from avance.core.model import Resources, RestartPriority, VmPhase
+from avance.core.model import RestartPriority, VmPhase
 from avance.core.policy import PairPolicy, Pause
+from avance.core.resources import Resources
 from avance.core.storage import Written
 from avance.simulator.surroundings import Around
 

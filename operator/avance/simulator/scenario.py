@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from avance.core.guest import HealthCheck
-from avance.core.model import Resources, RestartPriority
+from avance.core.model import RestartPriority
 from avance.core.policy import PairPolicy
+from avance.core.resources import Resources
 from avance.simulator import (
     disk_events,  # noqa: F401 - adds its sentences to EVENTS
     fencing_events,  # noqa: F401 - its sentences are events too

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from avance.core.effects import ClearOutOfService, CloseNode, Effect, MarkOutOfService, OpenNode, PowerOff
-from avance.core.model import ActionView, PairView, Resources, VmPhase
+from avance.core.model import ActionView, PairView, VmPhase
 from avance.core.policy import PairPolicy
+from avance.core.resources import Resources
 from avance.core.storage import StorageProvider
 from avance.simulator import invariants
 from avance.simulator.cluster import Cluster

@@ -63,7 +63,7 @@ def _place_and_start(action: ActionView, view: PairView, vm: VmView, now: float)
     if stale:
         return wait("Start", f"{vm.key} is not started yet: {stale}", look_at=deadline)
     start = StartVm(vm.key, vm.instance.uid if vm.instance else "")
-    waits = why_kubevirt_starts_nothing(view.surroundings.kubevirt) or why_not_filled(vm.provisioning)
+    waits = _hindrance(view, vm) or why_not_filled(vm.provisioning)
     starting = f"starting {vm.key} on {action.destination or 'its node'}{waits and f': {waits}'}"
     return act("Start", starting, start, look_at=deadline)
 
