@@ -117,7 +117,7 @@ def test_wrong_input_says_what_to_write(words: list[str], complaint: str, capsys
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["vm", "create", "till"], "one of the arguments --image --registry --http --blank is required"),
+        (["vm", "create", "till"], "one of the arguments --image --registry --http --blank --iso is required"),
         (["vm", "create", "till", "--image", "a", "--blank"], "not allowed with argument --image"),
         (["image", "import", "debian"], "one of the arguments --http --registry is required"),
         (["vm", "template", "till"], "--name"),

@@ -108,7 +108,6 @@ def test_answers_can_be_in_a_secret_already() -> None:
         (("--iso", "claim:win,6Gi"), "a claim has its own size"),
         (("--image", "w", "--sysprep", "secret:a"), "add --windows"),
         (("--image", "w", "--windows", "--sysprep", "/nowhere.xml"), "No such file"),
-        ((), "--iso"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_advice(arguments: tuple[str, ...], words: str) -> None:

@@ -44,11 +44,17 @@ def add(commands: options.Commands) -> None:
 
 def _source(parser: ArgumentParser) -> None:
     """What the first disk holds."""
-    one = parser.add_mutually_exclusive_group()
+    one = parser.add_mutually_exclusive_group(required=True)
     one.add_argument("--image", metavar="[NAMESPACE/]NAME", help="a golden image: `avance image list` shows them")
     one.add_argument("--registry", metavar="URL", help="a disk in a container registry: docker://<registry>/<image>")
     one.add_argument("--http", metavar="URL", help="an image behind a web address: raw or qcow2, may be packed")
     one.add_argument("--blank", action="store_true", help="nothing")
+    one.add_argument(
+        "--iso",
+        metavar="SOURCE[,SIZE]",
+        help="nothing, and a CD-ROM to install from: a web address, docker://<registry>/<image>, or claim:NAME (the "
+        f"size of one that is fetched: {vm_guest.ISO_SIZE})",
+    )
 
 
 def _hardware(parser: ArgumentParser) -> None:

@@ -28,12 +28,6 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--uefi", action="store_true", help="boot by UEFI in place of BIOS")
     parser.add_argument("--secure-boot", action="store_true", help="boot only what is signed, by UEFI")
     parser.add_argument("--tpm", choices=("None", "Ephemeral", "Persistent"), help="a TPM 2.0 (default: None)")
-    parser.add_argument(
-        "--iso",
-        metavar="SOURCE[,SIZE]",
-        help="a CD-ROM to install from while the first disk is empty: a web address, docker://<registry>/<image>, or "
-        f"claim:NAME (size of one that is fetched: {ISO_SIZE})",
-    )
     parser.add_argument("--drivers", metavar="IMAGE", help="a container image with a CD-ROM of drivers (virtio)")
     parser.add_argument(
         "--sysprep",

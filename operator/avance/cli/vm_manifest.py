@@ -21,7 +21,6 @@ DEFAULT_SIZE = "20Gi"
 """Of a first disk whose image does not say how large it is."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DISK_OPTIONS = {"spindles": "spindles", "class": "storageClassName", "bus": "bus"}
-_SOURCES = ("image", "registry", "http", "blank")
 
 
 def split_name(text: str, otherwise: str = "default") -> tuple[str, str]:
@@ -126,16 +125,11 @@ def _disks(chosen: Namespace, image_size: str) -> list[Object]:
 
 
 def _source(chosen: Namespace) -> Object:
-    """Where the first disk comes from. Raises Failure if nothing says it: twice the parser lets nobody."""
-    if not any(getattr(chosen, source) for source in _SOURCES):
-        if chosen.iso:
-            return {"blank": {}}
-        options = ", ".join(f"--{source}" for source in (*_SOURCES, "iso"))
-        raise Failure(f"say what the first disk holds with one of {options}", USAGE)
+    """Where the first disk comes from; the parser sees to it that this is said once."""
     if chosen.image:
         namespace, name = split_name(chosen.image, split_name(chosen.name)[0])
         return {"goldenImage": {"name": name, "namespace": namespace}}
-    return {"blank": {}} if chosen.blank else remote_source(chosen)
+    return {"blank": {}} if chosen.blank or chosen.iso else remote_source(chosen)
 
 
 def remote_source(chosen: Namespace) -> Object:
