@@ -88,6 +88,26 @@ async def test_the_answer_is_there_and_only_news_wake_the_pair(bench: Bench, lin
     assert bench.woken == 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((404, {"reason": "NotFound"}), "Secret avance-system/ca does not exist: create it with the key ca.crt"),
+        (
+            (200, {"metadata": {"resourceVersion": "1"}, "data": {"tls.crt": "QQ=="}}),
+            "Secret avance-system/ca has no key ca.crt: add LINSTOR's authority there",
+        ),
+    ],
+)
+async def test_an_authority_that_is_wanting_is_told_and_not_left_out(
+    answer: tuple[int, dict[str, Any]], words: str
+) -> None:
+    async with recording({**BOUND, "GET /api/v1/namespaces/avance-system/secrets/ca": answer}) as (_, kube):
+        spec = {"url": "https://linstor.example:3371", "caSecretName": "ca"}
+        bench = Bench(kube, {"provider": "Linstor", "linstor": spec, "requestTimeoutSeconds": 1})
+        assert words in (await bench.ask()).error
+        await bench.watch.close()
+
+
 @pytest.mark.parametrize("mode", [Mode.HANGS, Mode.ERROR, Mode.GARBAGE])
 async def test_a_storage_that_fails_is_unknown_and_its_last_word_is_kept_for_people(
     bench: Bench, linstor: Controller, mode: Mode

@@ -18,10 +18,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from avance.core.power import PowerReading, same_system
 from avance.fencing.agent import FencingError
+from avance.fencing.ca_file import CaFile
 from avance.fencing.process_tree import MARK, kill_tree, new_mark
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class FenceProgram:
         self._clock = clock
         self._system_uuid = system_uuid
         self._timeout = request_timeout
-        self._ca_file = _write_temporary(ca_bundle) if ca_bundle else ""
+        self._ca_file = CaFile(ca_bundle) if ca_bundle else None
         self._source = f"{program} {parameters.get('ip', '')}".strip()
         self._one_at_a_time = asyncio.Lock()
 
@@ -98,7 +98,7 @@ class FenceProgram:
     async def close(self) -> None:
         """See `FenceAgent.close`."""
         if self._ca_file:
-            Path(self._ca_file).unlink(missing_ok=True)
+            self._ca_file.remove()
 
     async def _switch(self, action: str, expected_system_uuid: str) -> None:
         if not same_system(self._system_uuid, expected_system_uuid):
@@ -151,7 +151,9 @@ class FenceProgram:
         environment = {
             name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH") if name in os.environ
         }
-        certificates = {"REQUESTS_CA_BUNDLE": self._ca_file, "SSL_CERT_FILE": self._ca_file} if self._ca_file else {}
+        certificates = (
+            dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self._ca_file.path) if self._ca_file else {}
+        )
         return {**environment, **certificates, "LANG": "C.UTF-8", "HOME": tempfile.gettempdir(), MARK: mark}
 
     def _explain(self, action: str, code: int, output: str) -> str:
@@ -165,9 +167,3 @@ class FenceProgram:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text[-OUTPUT_SHOWN:]
-
-
-def _write_temporary(text: str) -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="avance-ca-", suffix=".crt", delete=False) as file:
-        file.write(text)
-    return file.name

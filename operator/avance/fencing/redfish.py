@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sushy
@@ -23,6 +21,7 @@ from sushy.resources.system.system import System
 
 from avance.core.power import PowerReading, same_system
 from avance.fencing.agent import FencingError
+from avance.fencing.ca_file import CaFile
 from avance.fencing.redfish_errors import explain
 
 log = logging.getLogger(__name__)
@@ -52,8 +51,8 @@ class RedfishAgent:
         self._username, self._password = username, password
         self._clock = clock
         self._system_path = system_path
-        self._ca_file = _write_temporary(ca_bundle) if verify_tls and ca_bundle else ""
-        self._verify: bool | str = (self._ca_file or _system_cas()) if verify_tls else False
+        self._ca_file = CaFile(ca_bundle) if verify_tls and ca_bundle else None
+        self._verify: bool | str = (self._ca_file.path if self._ca_file else _system_cas()) if verify_tls else False
         self._timeout = request_timeout
         self._thread = _new_thread()
         self._one_at_a_time = asyncio.Lock()
@@ -89,7 +88,7 @@ class RedfishAgent:
         self._give_up()
         self._thread.shutdown(wait=False)
         if self._ca_file:
-            Path(self._ca_file).unlink(missing_ok=True)
+            self._ca_file.remove()
 
     async def _switch(self, reset: sushy.ResetType, wanted: str, expected_system_uuid: str) -> None:
         system = await self._read_expected(expected_system_uuid)
@@ -216,9 +215,3 @@ def _new_thread() -> ThreadPoolExecutor:
 def _system_cas() -> bool | str:
     """The operating system's CA bundle; True (the CAs that the HTTP library brings) where there is none."""
     return ssl.get_default_verify_paths().cafile or True
-
-
-def _write_temporary(text: str) -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="avance-ca-", suffix=".crt", delete=False) as file:
-        file.write(text)
-    return file.name

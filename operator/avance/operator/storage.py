@@ -13,10 +13,9 @@ from avance.api.storage import Storage
 from avance.core.model import PairView, VmView
 from avance.core.replication import why_ask_again, why_not_all_synced
 from avance.core.storage import StorageView, VolumeView
-from avance.fencing.agent import FencingError
-from avance.fencing.credentials import read_credentials
 from avance.kube.client import Kube
 from avance.kube.resources import NODES, VIRTUAL_MACHINES
+from avance.kube.secrets import SecretUnusable, read_secret
 from avance.operator.clock import Clock
 from avance.operator.store import Store
 from avance.storage.claims import VolumeNames, claims_of
@@ -193,8 +192,15 @@ class StorageWatch:
             raise StorageError("spec.storage.linstor is missing: write the address of LINSTOR there")
         bundle = ""
         if spec.linstor.ca_secret_name:
-            try:
-                bundle = (await read_credentials(self._kube, self._namespace, spec.linstor.ca_secret_name)).ca_bundle
-            except FencingError as error:
-                raise StorageError(f"the authority of LINSTOR cannot be read: {error}") from error
+            bundle = await self._authority(spec.linstor.ca_secret_name)
         return Linstor(spec.linstor.url, spec.request_timeout_seconds, bundle)
+
+    async def _authority(self, secret: str) -> str:
+        """The certificates that LINSTOR's is checked against. Raises StorageError."""
+        try:
+            bundle = (await read_secret(self._kube, self._namespace, secret, "the key ca.crt")).ca_bundle
+        except SecretUnusable as error:
+            raise StorageError(f"the authority of LINSTOR cannot be read: {error}") from error
+        if not bundle:
+            raise StorageError(f"Secret {self._namespace}/{secret} has no key ca.crt: add LINSTOR's authority there")
+        return bundle
