@@ -9,7 +9,7 @@ from avance.core.model import NodeView, PairView, RestartPriority, VmPhase, VmVi
 from avance.core.resources import Resources
 from avance.kube.resources import AVANCE_PAIRS, LEASES, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.operator.clock import from_api
-from avance.operator.observe import manifest
+from avance.operator.observe import PEER_WATCH_SECONDS, manifest
 from tests.operator.objects import (
     NOTED,
     START,
@@ -110,6 +110,30 @@ def test_what_a_node_says_of_its_peer(world: World, status: str, hears: bool | N
     found = seen_node(world, node("node-a", condition("PeerUnreachable", status)))
     assert (found.hears_peer, found.peer_unreachable_since) == (hears, since)
     assert found.faults == ()
+
+
+@pytest.mark.parametrize("status", ["True", "False"])
+def test_the_last_word_of_a_detector_that_was_killed_says_nothing_of_the_peer(world: World, status: str) -> None:
+    def beat(minute: int) -> NodeView:
+        said = condition("PeerUnreachable", status) | {"lastHeartbeatTime": f"2026-05-01T10:{minute:02d}:00Z"}
+        return seen_node(world, node("node-a", said))
+
+    beat(5)
+    world.clock.go_on(600)
+    beat(10)
+    world.clock.go_on(PEER_WATCH_SECONDS)
+    heard = status == "False"
+    assert view(world).nodes[0].hears_peer is heard, "it may have missed a heartbeat or two"
+    world.clock.go_on(1)
+    assert view(world).nodes[0].hears_peer is None
+    assert beat(25).hears_peer is heard, "it is back"
+
+
+@pytest.mark.parametrize("heartbeat", [{}, {"lastHeartbeatTime": NOTED}])
+def test_a_condition_that_a_person_has_set_stands_without_a_heartbeat(world: World, heartbeat: Object) -> None:
+    seen_node(world, node("node-a", condition("PeerUnreachable", "False") | heartbeat))
+    world.clock.go_on(10 * PEER_WATCH_SECONDS)
+    assert view(world).nodes[0].hears_peer is True
 
 
 def test_marks_on_a_node(world: World) -> None:

@@ -39,7 +39,7 @@ from avance.operator.new_disks import provisioning_of
 from avance.operator.parsing import Parsed
 from avance.operator.policy import pause_of, policy_of
 from avance.operator.sizing import needs_of, sized_by
-from avance.operator.store import Store, ended_by_kubelet, key_of
+from avance.operator.store import PEER_HEARTBEAT, Store, ended_by_kubelet, key_of
 
 Object = dict[str, Any]
 
@@ -48,6 +48,9 @@ MADE_BY = {
     "kubevirt.io/evacuationMigration": "KubeVirt's evacuation",
 }
 """Annotations by which virt-controller marks the migrations that it makes by itself."""
+
+PEER_WATCH_SECONDS = 900.0
+"""Three heartbeats of a detector, which are five minutes apart."""
 
 CONTROL_PLANE_LABELS = tuple(
     f"node-role.kubernetes.io/{role}={value}"
@@ -138,7 +141,7 @@ class Observer:
         taints = {taint["key"] for taint in spec.get("taints") or ()}
         conditions = {condition.type: condition for condition in self._conditions(node)}
         allocatable = status.get("allocatable", {})
-        peer = conditions.get(PEER_UNREACHABLE)
+        peer = None if self._peer_watch_is_silent(node) else conditions.get(PEER_UNREACHABLE)
         known = next((entry for entry in pair.status.nodes if entry.name == name), None)
         return NodeView(
             name=name,
@@ -166,6 +169,16 @@ class Observer:
             shutting_down=_shuts_down(conditions.get("Ready")),
             other_authorities=tuple(marks_of_others(node)),
         )
+
+    def _peer_watch_is_silent(self, node: Object) -> bool:
+        """A detector that was killed leaves its last word behind, and that says nothing of the peer any more.
+
+        It wrote a heartbeat now and then; a condition that somebody has set by hand never had one.
+        """
+        found = node.get("status", {}).get("conditions") or ()
+        said: Object = next((each for each in found if each["type"] == PEER_UNREACHABLE), {})
+        beats = said.get("lastHeartbeatTime") not in (None, said.get("lastTransitionTime"))
+        return beats and self._store.seconds_unchanged(NODES, node, PEER_HEARTBEAT) > PEER_WATCH_SECONDS
 
     def _conditions(self, node: Object) -> Iterator[NodeCondition]:
         for condition in node.get("status", {}).get("conditions") or ():

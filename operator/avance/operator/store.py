@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
+from avance.core.components import PEER_UNREACHABLE
 from avance.core.liveness import CONTACT_SECONDS
 from avance.kube.resources import (
     AVANCE_ACTIONS,
@@ -55,6 +56,9 @@ NODE_LEASES = "kube-node-lease"
 REPORTED = "reported"
 """Sign of a Node: the newest of the times that its kubelet, its detectors and its virt-handler have written into it."""
 VIRT_HANDLER_HEARTBEAT = "kubevirt.io/heartbeat"
+
+PEER_HEARTBEAT = "peer heartbeat"
+"""Sign of a Node: when the detector that watches its peer wrote last, in that one's words."""
 
 REMEMBERED_DELETIONS = 10_000
 
@@ -160,6 +164,10 @@ class Store:
     def first_seen(self, resource: Resource, obj: Object, sign: str) -> float:
         """When the present value of a sign of an object (see `_signs`) was seen first, by the operator's clock."""
         return self._first_seen.get((resource, key_of(obj)), {}).get(sign, ("", self.started_at))[1]
+
+    def seconds_unchanged(self, resource: Resource, obj: Object, sign: str) -> float:
+        """For how long a sign of an object has been seen to stand still."""
+        return self._clock.now() - self.first_seen(resource, obj, sign)
 
     def heard_at(self, node: Object) -> float:
         """When a node last gave a sign of life: its Lease renewed, its state reported, another boot."""
@@ -280,6 +288,8 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
         yield REPORTED, _reported(obj)
         for condition in obj.get("status", {}).get("conditions") or ():
             yield condition["type"], f"{condition['status']} {condition.get('lastTransitionTime', '')}"
+            if condition["type"] == PEER_UNREACHABLE:
+                yield PEER_HEARTBEAT, str(condition.get("lastHeartbeatTime", ""))
     elif resource is VMIS:
         yield from signs_of(obj)
     elif resource is PROTECTED_VMS:
