@@ -104,5 +104,5 @@ async def test_a_secret_that_holds_no_url_says_what_it_has_to_hold(url: str) -> 
 
 def test_no_piece_of_the_url_is_told() -> None:
     url = f"slack://{TOKEN}/B0B0B0/channel?secret=%68idden"
-    words = without_secrets(f"slack: {TOKEN} of {url} and B0B0B0, https://hooks.slack.com/%68idden", url)
-    assert words == "slack: *** of slack://***/***/***?***=*** and ***, https://hooks.slack.com/***"
+    words = without_secrets(f"slack: {TOKEN} of {url} and B0B0B0, https://hooks.slack.com/%68idden hidden", url)
+    assert words == "slack: *** of slack://***/***/***?***=*** and ***, https://hooks.slack.com/*** ***"

@@ -13,6 +13,7 @@ import logging
 import re
 import sys
 from typing import Any
+from urllib.parse import unquote
 
 import apprise
 
@@ -79,7 +80,9 @@ def why_not_encrypted(service: Any, url: str) -> str:
 
 def without_secrets(words: str, url: str) -> str:
     """The words without any piece of the URL behind its scheme."""
-    pieces = {piece for piece in _PIECES.findall(url.partition("://")[2]) if len(piece) >= _SHORTEST_SECRET}
+    told = url.partition("://")[2]
+    found = (*_PIECES.findall(told), *_PIECES.findall(unquote(told)))  # services name them as they are, too
+    pieces = {piece for piece in found if len(piece) >= _SHORTEST_SECRET}
     for piece in sorted(pieces - _HARMLESS, key=len, reverse=True):
         words = words.replace(piece, "***")
     return words
