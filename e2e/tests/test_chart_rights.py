@@ -37,6 +37,7 @@ PACKAGE = Path(avance.operator.__file__).parents[1]
 VERBS = {
     "get": {"get"},
     "list": {"list"},
+    "pages": {"list"},
     "watch": {"watch"},
     "create": {"create"},
     "replace": {"update"},
@@ -50,6 +51,7 @@ OF_A_PERSONS_CLIENT = {"logs"}
 """The command line runs with the rights of whoever calls it."""
 NAMED_AT_RUN_TIME = {
     ("avance.operator.resync", "list"): WATCHED,
+    ("avance.operator.resync", "pages"): WATCHED,
     ("avance.operator.instance_types", "get"): (CLUSTER_INSTANCE_TYPES, INSTANCE_TYPES, CONTROLLER_REVISIONS),
     ("avance.operator.orphans", "patch_merge"): (PROTECTED_VMS, AVANCE_ACTIONS),
     ("avance.operator.status_writer", "patch_merge"): (AVANCE_PAIRS, PROTECTED_VMS),
