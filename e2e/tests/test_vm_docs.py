@@ -24,7 +24,9 @@ ELSEWHERE = {
 }
 
 
-async def type_all(site: Site, page: str, directory: Path, after: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+async def type_all(
+    site: Site, page: str, directory: Path, after: Mapping[str, Callable[[], Awaitable[object]]]
+) -> None:
     """Every command of a page in its order; `after` those that begin so, something is awaited."""
     binaries = site.lab.control_plane.binaries
     path = os.pathsep.join([str(Path(sys.executable).parent), str(binaries.kubectl.parent), os.environ["PATH"]])
