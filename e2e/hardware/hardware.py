@@ -23,7 +23,7 @@ from e2e.hardware.events import (
     PrivateLinkChanged,
 )
 from e2e.hardware.kubelet import Kubelet, allow_kubelets
-from e2e.hardware.servers import PAIR_NODES, Power, Server, new_servers
+from e2e.hardware.servers import KUBELET_VERSION, PAIR_NODES, Power, Server, new_servers
 
 REGISTRATION_RETRY_S = 1.0
 
@@ -129,6 +129,10 @@ class Hardware:
         self._begin_boot(server)
         if node in self.bmcs:
             await self.bmcs[node].set_power(Power.ON)
+
+    def install_kubelet(self, node: str, version: str = KUBELET_VERSION) -> None:
+        """Another release of it, from the node's next boot on; without a version the one that there was at first."""
+        self._server(node).kubelet_version = version
 
     async def partition(self, node: str) -> None:
         """The node and its guests run on, but it can't reach the API server (nor its peer over the public network)."""

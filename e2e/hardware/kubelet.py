@@ -161,7 +161,7 @@ def _status(server: Server) -> dict[str, Any]:
             "kernelVersion": "6.1.0-lab",
             "osImage": "Lab Linux 12",
             "containerRuntimeVersion": "kwok://0.8.0",
-            "kubeletVersion": "v1.36.3",
+            "kubeletVersion": server.kubelet_version,
             "kubeProxyVersion": "",
             "operatingSystem": "linux",
             "architecture": "amd64",

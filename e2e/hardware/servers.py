@@ -17,6 +17,9 @@ class Power(enum.StrEnum):
     OFF = "Off"
 
 
+KUBELET_VERSION = "v1.36.3"
+
+
 @dataclass
 class Server:
     """One machine. `uuid` is its SMBIOS system UUID; `failed` holds faults by condition type and component."""
@@ -29,6 +32,7 @@ class Server:
     power: Power = Power.ON
     kernel_running: bool = True
     partitioned: bool = False
+    kubelet_version: str = KUBELET_VERSION
     boot_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     failed: dict[tuple[str, str], Fault] = field(default_factory=dict)
 

@@ -42,14 +42,16 @@ async def test_a_drained_server_is_somebodys_until_it_is_uncordoned(site: Site) 
 
 
 async def test_a_drain_that_must_not_be_is_refused_and_explained(site: Site) -> None:
-    """The VM stays up, the drainer sees why, and as soon as there is room the drain goes through."""
+    """The VM stays up, the drainer sees why, and as soon as it may move the drain goes through."""
     await site.running_vms("web")
-    async with site.stranger(BACKUP, "30Gi"):
-        drain = asyncio.create_task(site.lab.control_plane.kubectl(*DRAIN, "--timeout=120s"))
-        await site.vm_says("web", "node-b has no room for it")
-        await site.until(lambda: _told(site, PRIMARY), "the node's Events tell")
-        assert await site.actions("Migrate") == []
-        await site.vms_run_on(PRIMARY)
+    await site.hardware.cut_private_link()
+    await site.pair_is("PrivateLinkHealthy", "False")
+    drain = asyncio.create_task(site.lab.control_plane.kubectl(*DRAIN, "--timeout=120s"))
+    await site.vm_says("web", "stays there for now: the private link is down")
+    await site.until(lambda: _told(site, PRIMARY), "the node's Events tell")
+    assert await site.actions("Migrate") == []
+    await site.vms_run_on(PRIMARY)
+    await site.hardware.restore_private_link()
     assert "drained" in await drain
     await site.vms_run_on(BACKUP)
     await site.lab.control_plane.kubectl("uncordon", PRIMARY)

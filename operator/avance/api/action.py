@@ -11,6 +11,7 @@ from pydantic import Field
 from avance.api.base import ApiModel, Column, ListOf, MapBy, Names, Resource, Rule
 from avance.api.meta import Evidence, Message, NodeName, ObjectMeta, ObjectName, PairRef, Time
 from avance.api.notifications import Message as Notification
+from avance.api.upgrade import Upgrade
 
 ActionType = Literal[
     "Start",
@@ -33,6 +34,10 @@ ActionType = Literal[
     "EnterMaintenance",
     "LeaveMaintenance",
     "Edit",
+    "RollingUpgrade",
+    "PauseUpgrade",
+    "ResumeUpgrade",
+    "AbortUpgrade",
 ]
 ActionPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 
@@ -51,8 +56,10 @@ NODE_ACTIONS: tuple[ActionType, ...] = (
     "LeaveMaintenance",
 )
 VM_ACTIONS: tuple[ActionType, ...] = ("Start", "Stop", "Migrate", "Restart", "ColdRestart", "GiveUp")
+UPGRADE_ACTIONS: tuple[ActionType, ...] = ("RollingUpgrade", "PauseUpgrade", "ResumeUpgrade", "AbortUpgrade")
 FINISHED: tuple[ActionPhase, ...] = ("Succeeded", "Failed", "Cancelled")
 
+Note = Annotated[str, Field(max_length=1024)]
 _Word = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
 
 
@@ -106,6 +113,21 @@ class ActionSpec(ApiModel):
             "a Notify, and nothing else, has a notification: name the channel in notification.channel",
         ),
         Rule(
+            f"!(self.type in {list(UPGRADE_ACTIONS)}) || "
+            "(self.target.kind == 'AvancePair' && self.target.name == self.pairRef.name)",
+            f"{', '.join(UPGRADE_ACTIONS[:-1])} and {UPGRADE_ACTIONS[-1]} are about a pair: set target.kind to "
+            "AvancePair, and target.name to the name in pairRef",
+        ),
+        Rule(
+            "self.type == 'RollingUpgrade' || !has(self.upgrade)",
+            "only a RollingUpgrade waits for versions: remove upgrade",
+        ),
+        Rule(
+            "!(self.type in ['RollingUpgrade', 'PauseUpgrade', 'AbortUpgrade']) || "
+            "(has(self.message) && size(self.message) > 0)",
+            "others have to know why the pair is being upgraded, or why that was halted: say it in message",
+        ),
+        Rule(
             "self.type in ['Start', 'Migrate', 'Restart', 'ColdRestart'] || !has(self.destination)",
             "only a VM that moves or starts goes to a node: remove destination",
         ),
@@ -147,7 +169,9 @@ Switchover (all VMs go there), AcceptReplacement (another server may have the no
 good; needs requestedBy and a message that names the node), EnterMaintenance (its VMs move to the other node while \
 they run, then it is a person's to work on; needs a message) and LeaveMaintenance (it is taken back into service; \
 while an EnterMaintenance is under way it calls that off) to a node. Notify (tell people by one of the pair's \
-channels; made by a person it is a test of the channel) is done to a pair. GiveUp is the operator's own record that a \
+channels; made by a person it is a test of the channel) and RollingUpgrade (each of its nodes in turn goes through a \
+maintenance, the backup first; needs a message) are done to a pair; PauseUpgrade, ResumeUpgrade and AbortUpgrade are \
+what people say about the RollingUpgrade of a pair that is under way. GiveUp is the operator's own record that a \
 VM kept failing and is restarted no more, Edit its record that somebody has created, changed or deleted the pair or a \
 VM of it."""
     target: Target
@@ -169,6 +193,9 @@ MutatingAdmissionPolicies. Of an Edit who did it, and absent if nobody knows."""
     """The incident that it belongs to; what was done about one crash, say, carries one incident."""
     notification: Notification | None = None
     """What a Notify tells, and by which channel."""
+    upgrade: Upgrade | None = None
+    """What tells a RollingUpgrade that the work on a node is done. A LeaveMaintenance of the node by a person always \
+does."""
 
 
 class Step(ApiModel):
@@ -215,6 +242,8 @@ class ActionStatus(ApiModel):
     """Proof that a fenced node is off."""
     report: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
     """What a call home says: part, serial number and whatever else is known about the faulty component."""
+    notes: Annotated[dict[str, Note], Field(max_length=64)] = Field(default_factory=dict)
+    """What it has noted for later: of a RollingUpgrade the versions that the nodes had before, as `node/field`."""
     result: Message = ""
     """What came of it, as a sentence."""
     operator: Annotated[str, Field(max_length=256)] | None = None

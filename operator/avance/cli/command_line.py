@@ -28,6 +28,7 @@ from avance.cli import (
     status,
     support_bundle,
     switchover,
+    upgrade,
     vm,
     what_if,
 )
@@ -35,7 +36,7 @@ from avance.cli.exits import INTERRUPTED, MEANING, Failure
 
 COMMANDS = (
     *(install_check, init, vm, image, status, explain, log, report, what_if),
-    *(switchover, maintenance, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
+    *(switchover, maintenance, upgrade, pause, reset_mtbf, attest_off, accept_replacement, notify, support_bundle),
     *(operator, simulate, completion),
 )
 PLUGIN = "kubectl-avance"

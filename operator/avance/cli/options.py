@@ -38,13 +38,13 @@ def duration(text: str) -> float:
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def follow(parser: ArgumentParser, timeout: str = "10m") -> None:
+def follow(parser: ArgumentParser, timeout: str = "10m", *, wait: bool = True) -> None:
     """Whether and how long to wait."""
     parser.add_argument(
         "--wait",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="wait for the end and show how far it is (default: --wait)",
+        default=wait,
+        help=f"wait for the end and show how far it is (default: {'--wait' if wait else '--no-wait'})",
     )
     parser.add_argument(
         "--timeout",

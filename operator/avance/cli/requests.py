@@ -17,7 +17,8 @@ from avance.cli.terminal import length
 from avance.core.channels import Notification
 from avance.core.intents import REQUESTED, Intent
 from avance.core.model import ActionPhase, ActionType, ActionView
-from avance.core.requests import why_not_take_up
+from avance.core.requests import PAIR_ACTIONS, why_not_take_up
+from avance.core.upgrade_request import UpgradeWord
 from avance.kube.client import Kube
 from avance.kube.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from avance.kube.resources import AVANCE_ACTIONS
@@ -30,27 +31,33 @@ POLL_SECONDS = 0.5
 
 
 def ask(
-    chosen: Namespace, type_: ActionType, message: str, *, target: str = "", notification: Notification | None = None
+    chosen: Namespace,
+    type_: ActionType,
+    message: str,
+    *,
+    target: str = "",
+    notification: Notification | None = None,
+    upgrade: UpgradeWord | None = None,
 ) -> int:
     """Ask for an action on the chosen node, or on `target`, which is the pair itself.
 
     Raises Failure; what makes no sense is refused before it is written.
     """
     seen = look(chosen) if target else look(chosen, chosen.node)
-    return answered(_ask(chosen, seen, type_, message, target or chosen.node, notification))
+    target = target or chosen.node
+    name = f"{type_.lower()}-{target[:40]}-{secrets.token_hex(4)}"
+    intent = Intent(name, type_, target, REQUESTED, message, incident=name, notification=notification, upgrade=upgrade)
+    return answered(_ask(chosen, seen, intent))
 
 
-async def _ask(
-    chosen: Namespace, seen: Glimpse, type_: ActionType, message: str, target: str, notification: Notification | None
-) -> int:
+async def _ask(chosen: Namespace, seen: Glimpse, intent: Intent) -> int:
+    type_, target, name = intent.type, intent.target, intent.name
     async with connected(chosen.kubeconfig, chosen.context) as kube:
         user = await kube.whoami()
-        wanted = ActionView("", type_, target, "", REQUESTED, message, seen.seen_at, requested_by=user)
+        wanted = ActionView("", type_, target, "", REQUESTED, intent.message, seen.seen_at, requested_by=user)
         hindrance = why_not_take_up(wanted, seen.view)
         if hindrance:
             raise Failure(hindrance, USAGE)
-        name = f"{type_.lower()}-{target[:40]}-{secrets.token_hex(4)}"
-        intent = Intent(name, type_, target, REQUESTED, message, incident=name, notification=notification)
         made = await written(
             kube.create(AVANCE_ACTIONS, intent_object(seen.view.name, seen.pair.metadata.uid, intent, user))
         )
@@ -62,7 +69,9 @@ async def _ask(
 
 
 def _watch(type_: ActionType, target: str) -> str:
-    return "avance log --since 1h" if type_ is ActionType.NOTIFY else f"avance log --node {target}"
+    if type_ is ActionType.ROLLING_UPGRADE:
+        return "avance upgrade status"
+    return "avance log --since 1h" if type_ in (ActionType.NOTIFY, *PAIR_ACTIONS) else f"avance log --node {target}"
 
 
 async def written(writing: Any) -> Object:

@@ -11,6 +11,7 @@ from avance.core.edits import Edit, EditKind
 from avance.core.faults import Fault
 from avance.core.history import Occurrence
 from avance.core.model import ActionPhase, ActionType, NodeView, PairView
+from avance.core.upgrade_request import UpgradeWord
 
 NAME_LENGTH = 63
 """Of incidents and actions, so that the API takes them as values of labels too, however long a node's name is."""
@@ -46,6 +47,7 @@ class Intent:
     destination: str = ""
     instance_uid: str = ""
     notification: Notification | None = None
+    upgrade: UpgradeWord | None = None
     done_by: str | None = None
     """Of an Edit: the user who did it, empty if nobody knows; None: it is the operator that asks."""
 

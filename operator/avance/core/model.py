@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from avance.core.action_types import BESIDE as BESIDE
+from avance.core.action_types import RECORDS_ONLY as RECORDS_ONLY
+from avance.core.action_types import ActionPhase as ActionPhase
+from avance.core.action_types import ActionType as ActionType
 from avance.core.channels import Notification, Post
 from avance.core.custody import AVANCES_OWN, Custody
 from avance.core.edits import Edit
@@ -24,6 +28,7 @@ from avance.core.resources import NOTHING
 from avance.core.resources import Resources as Resources
 from avance.core.storage import StorageView, Written
 from avance.core.surroundings import Surroundings
+from avance.core.upgrade_request import UpgradeWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class NodeView:
     """Its BMC has read `Off` while it was alive, and has not read `On` since: kept in the pair's status."""
     shutting_down: bool = False
     """The last word of its kubelet was that the node is shutting down in order."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """The versions that its kubelet reports, by their names in Node.status.nodeInfo."""
     other_authorities: tuple[str, ...] = ()
     """Marks on it of other controllers that switch its power."""
 
@@ -155,6 +162,13 @@ class MigrationView:
     failure: str = ""
     by: str = ""
     """Which part of KubeVirt made it by itself, in words; empty if another hand did."""
+    ended_at: float | None = None
+    """When the operator first saw it Succeeded or Failed."""
+
+    @property
+    def queued(self) -> bool:
+        """Nothing has been copied yet."""
+        return self.phase in ("", "Pending", "Scheduling")
 
     @property
     def final(self) -> bool:
@@ -228,54 +242,6 @@ class VmView:
         return self.instance is not None and self.instance.phase is VmPhase.RUNNING
 
 
-class ActionType(StrEnum):
-    START = "Start"
-    STOP = "Stop"
-    MIGRATE = "Migrate"
-    RESTART = "Restart"
-    FENCE = "Fence"
-    COLD_RESTART = "ColdRestart"
-    REJOIN = "Rejoin"
-    CALL_HOME = "CallHome"
-    REBOOT = "Reboot"
-    DECLARE_DOWN = "DeclareDown"
-    RESET_MTBF = "ResetMTBF"
-    ATTEST_OFF = "AttestOff"
-    GIVE_UP = "GiveUp"
-    FAILBACK = "Failback"
-    SWITCHOVER = "Switchover"
-    ACCEPT_REPLACEMENT = "AcceptReplacement"
-    NOTIFY = "Notify"
-    ENTER_MAINTENANCE = "EnterMaintenance"
-    LEAVE_MAINTENANCE = "LeaveMaintenance"
-    EDIT = "Edit"
-
-
-RECORDS_ONLY = frozenset(
-    {
-        ActionType.CALL_HOME,
-        ActionType.RESET_MTBF,
-        ActionType.ATTEST_OFF,
-        ActionType.ACCEPT_REPLACEMENT,
-        ActionType.NOTIFY,
-        ActionType.EDIT,
-    }
-)
-"""Types that do nothing to their target: they stand beside what is being done to it, and a pause does not stop them."""
-
-
-class ActionPhase(StrEnum):
-    PENDING = "Pending"
-    RUNNING = "Running"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    CANCELLED = "Cancelled"
-
-    @property
-    def final(self) -> bool:
-        return self in (ActionPhase.SUCCEEDED, ActionPhase.FAILED, ActionPhase.CANCELLED)
-
-
 @dataclass(frozen=True, slots=True)
 class FenceEvidence:
     """The recorded proof that a node ran nothing at `observed_at`; the only licence to restart its VMs elsewhere.
@@ -335,6 +301,10 @@ class ActionView:
     result: str = ""
     requested_by: str = ""
     notification: Notification | None = None
+    upgrade: UpgradeWord | None = None
+    """What tells a RollingUpgrade that the work on a server is done, beside a person."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What it has noted for later, by name."""
 
     @property
     def open(self) -> bool:
@@ -392,7 +362,7 @@ class PairView:
     def open_action(self, target: str) -> ActionView | None:
         """What is being done to a node or VM now; a record alone does nothing to anybody."""
         found = (each for each in self.actions if each.open and each.target == target)
-        return next((action for action in found if action.type not in RECORDS_ONLY), None)
+        return next((action for action in found if action.type not in BESIDE), None)
 
     def actions_on(self, target: str, type_: ActionType) -> tuple[ActionView, ...]:
         """Recorded actions of one type on one target, oldest first."""

@@ -21,6 +21,8 @@ class Progress:
     """Set when the action is over."""
     look_at: float | None = None
     """When time alone could change this."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What to note for later with the step, by name."""
 
 
 def act(step: str, message: str, *effects: Effect, look_at: float | None = None) -> Progress:

@@ -184,7 +184,8 @@ def _link_fault(view: PairView, now: float) -> str:
 def _incident(view: PairView) -> ActionView | None:
     """What is being done about a server; else what is being done about a VM. Starting and stopping are no incidents."""
     records = (ActionType.CALL_HOME, ActionType.NOTIFY, ActionType.ATTEST_OFF, ActionType.EDIT)
-    ordinary = (*records, ActionType.START, ActionType.STOP)
+    # A rolling upgrade is told by what it does to a server; between the two servers the pair is whole.
+    ordinary = (*records, ActionType.START, ActionType.STOP, ActionType.ROLLING_UPGRADE)
     under_way = [action for action in view.actions if action.open and action.type not in ordinary]
     return max(under_way, key=lambda action: (view.node(action.target) is not None, action.created_at), default=None)
 

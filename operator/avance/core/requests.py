@@ -11,6 +11,7 @@ from dataclasses import replace
 from avance.core.intents import REQUESTED
 from avance.core.maintenance import left_alone, why_worked_on
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
+from avance.core.upgrade import under_way
 
 ATTESTATION_LENGTH = 10
 """Characters that a person has to type, at least, to attest that a server is off."""
@@ -23,6 +24,12 @@ NODE_ACTIONS = (
     ActionType.SWITCHOVER,
     ActionType.ENTER_MAINTENANCE,
     ActionType.LEAVE_MAINTENANCE,
+)
+PAIR_ACTIONS = (
+    ActionType.ROLLING_UPGRADE,
+    ActionType.PAUSE_UPGRADE,
+    ActionType.RESUME_UPGRADE,
+    ActionType.ABORT_UPGRADE,
 )
 _MAY_INTERRUPT = {
     ActionType.ENTER_MAINTENANCE: ActionType.REJOIN,
@@ -51,6 +58,8 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
     """Why an action that has not begun makes no sense now, in words that say what to do; empty if it does."""
     if action.steps or action.type in (ActionType.CALL_HOME, ActionType.NOTIFY, ActionType.EDIT):
         return ""
+    if action.type in PAIR_ACTIONS:
+        return _why_not_for_pair(action, view)
     if action.type is ActionType.RESET_MTBF:
         return "" if view.node(action.target) else f"{action.target} is not a node of pair {view.name}"
     if action.type is ActionType.ATTEST_OFF:
@@ -69,6 +78,16 @@ def why_not_take_up(action: ActionView, view: PairView) -> str:
     if vm is None:
         return f"there is no ProtectedVM {action.target} in pair {view.name}"
     return _why_not_for_vm(action, view, vm)
+
+
+def _why_not_for_pair(action: ActionView, view: PairView) -> str:
+    upgrade = under_way(view)
+    if action.type is not ActionType.ROLLING_UPGRADE:
+        asked_for = any(each.type is ActionType.ROLLING_UPGRADE and each.open for each in view.actions)
+        return "" if asked_for else f"no rolling upgrade of pair {view.name} is under way"
+    if upgrade is not None and upgrade.name != action.name:
+        return f"{upgrade.name} is under way for pair {view.name}: wait until it has ended, or abort it"
+    return ""
 
 
 def _why_not_for_node(action: ActionView, view: PairView) -> str:

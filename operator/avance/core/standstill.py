@@ -17,7 +17,6 @@ from avance.core.model import RECORDS_ONLY, ActionType, ActionView, PairView
 from avance.core.moments import day_and_clock
 from avance.core.policy import Mode
 from avance.core.progress import Progress, act, cancel, wait
-from avance.core.workflows.migrate import QUEUED
 
 TAKES_BACK = (OpenNode, DeleteMigration)
 """Effects that undo what an action has begun; ClearOutOfService is none, for it lets a server's daemons run again."""
@@ -88,6 +87,6 @@ def _called_off(action: ActionView, view: PairView, still: Standstill) -> Progre
     words = f"the move of {action.target} is called off, because {still.because}"
     if ours is None:
         return cancel(action.current, words)
-    if ours.phase in QUEUED:
+    if ours.queued:
         return act("Copy", words, DeleteMigration(ours.name, action.target))
     return None

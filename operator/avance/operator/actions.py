@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from avance.api.action import NODE_ACTIONS, AvanceAction
+from avance.api.action import NODE_ACTIONS, UPGRADE_ACTIONS, AvanceAction
 from avance.api.meta import Evidence
+from avance.api.upgrade import Upgrade
 from avance.core.intents import Intent
 from avance.core.model import ActionPhase, ActionType, ActionView, FenceEvidence, StepView
 from avance.core.progress import Progress
+from avance.core.upgrade_request import VERSIONS, UpgradeWord
 from avance.kube.resources import AVANCE_ACTIONS
 from avance.operator.clock import from_api, to_api
 from avance.operator.messages import message_of, notification_of
@@ -24,6 +26,7 @@ from avance.operator.store import Store
 Object = dict[str, Any]
 
 NODE_TARGETS = frozenset(map(ActionType, NODE_ACTIONS))
+PAIR_TARGETS = frozenset(map(ActionType, UPGRADE_ACTIONS))
 MESSAGE_LIMIT = 1024
 USER_LIMIT = 256
 
@@ -70,6 +73,8 @@ def view_of(action: AvanceAction, obj: Object) -> ActionView:
         result=status.result,
         requested_by=spec.requested_by or "",
         notification=notification_of(spec.notification),
+        upgrade=upgrade_word(spec.upgrade),
+        notes=tuple(sorted(status.notes.items())),
     )
 
 
@@ -95,6 +100,14 @@ def _target(target: str, type_: ActionType) -> Object:
     return {"kind": "Node" if type_ in NODE_TARGETS else "AvancePair", "name": name}
 
 
+def upgrade_word(upgrade: Upgrade | None) -> UpgradeWord | None:
+    """What a rolling upgrade waits for."""
+    if upgrade is None:
+        return None
+    wanted = upgrade.versions.model_dump(by_alias=True, exclude_none=True)
+    return UpgradeWord(tuple((field, wanted[field]) for field in VERSIONS if field in wanted))
+
+
 def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -> Object:
     """The AvanceAction that records an intent; it goes when its pair goes."""
     told = message_of(intent.notification) if intent.notification else None
@@ -103,6 +116,7 @@ def intent_object(pair: str, pair_uid: str, intent: Intent, requested_by: str) -
         "destination": intent.destination,
         "instanceUID": intent.instance_uid,
         "notification": told,
+        "upgrade": {"versions": dict(intent.upgrade.versions)} if intent.upgrade else None,
     }
     return {
         "apiVersion": AVANCE_ACTIONS.api_version,
@@ -144,6 +158,8 @@ def status_after(action: Object, view: ActionView, progress: Progress, now: floa
     status["step"] = progress.step
     if progress.evidence:
         status["evidence"] = evidence_object(progress.evidence)
+    if progress.notes:
+        status["notes"] = dict(progress.notes)
     if progress.outcome:
         status |= {"finishedAt": moment, "result": progress.message[:MESSAGE_LIMIT]}
     return status

@@ -21,6 +21,7 @@ from avance.core.model import InstanceView, MigrationView, NodeView, PairView, P
 from avance.core.policy import HealthPolicy
 from avance.core.power import PowerReading
 from avance.core.resources import Resources
+from avance.core.upgrade_request import VERSIONS
 from avance.kube.resources import AVANCE_PAIRS, MIGRATIONS, NODES, PODS, PROTECTED_VMS, VIRTUAL_MACHINES, VMIS
 from avance.kubevirt.disks import striped_classes
 from avance.kubevirt.overlay import holds
@@ -167,6 +168,7 @@ class Observer:
             history=history_of(known) if known else NOTHING_REMEMBERED,
             bmc_lied=bool(known and known.fence and known.fence.path and known.fence.path.lied_at),
             shutting_down=_shuts_down(conditions.get("Ready")),
+            versions=tuple((field, info[field]) for field in VERSIONS if info.get(field)),
             other_authorities=tuple(marks_of_others(node)),
         )
 
@@ -210,7 +212,7 @@ class Observer:
             prefers=prefers_of(machine),
             up_to_date=_is_up_to_date(pvm, obj, machine, nodes, striped),
             instance=self._instance(vmi, pvm.spec.health_checks),
-            migrations=tuple(_migration(migration) for migration in migrations),
+            migrations=tuple(self._migration(migration) for migration in migrations),
             last_node=pvm.status.primary or "",
             vanished_at=self._store.vanished_at(f"{namespace}/{name}"),
             written=written_of(pvm.status),
@@ -252,6 +254,19 @@ class Observer:
                 {sign: self._store.first_seen(VMIS, vmi, sign) for sign, _ in signs_of(vmi)},
                 health_check(checks),
             ),
+        )
+
+    def _migration(self, migration: Object) -> MigrationView:
+        status = migration.get("status", {})
+        state = status.get("migrationState") or {}
+        annotations = migration["metadata"].get("annotations") or {}
+        phase, ended_at = status.get("phase", ""), self._store.first_seen(MIGRATIONS, migration, "phase")
+        return MigrationView(
+            name=migration["metadata"]["name"],
+            phase=phase,
+            failure=state.get("failureReason", ""),
+            by=next((words for mark, words in MADE_BY.items() if mark in annotations), ""),
+            ended_at=ended_at if phase in ("Succeeded", "Failed") else None,
         )
 
     def _pods(self, vm: str) -> Iterator[PodView]:
@@ -304,18 +319,6 @@ def _shuts_down(ready: NodeCondition | None) -> bool:
 def _odd_phase(status: Object) -> VmPhase:
     """No phase yet is Pending; one that this release does not know is Unknown, which nothing is done about."""
     return VmPhase.UNKNOWN if status.get("phase") else VmPhase.PENDING
-
-
-def _migration(migration: Object) -> MigrationView:
-    status = migration.get("status", {})
-    state = status.get("migrationState") or {}
-    annotations = migration["metadata"].get("annotations") or {}
-    return MigrationView(
-        name=migration["metadata"]["name"],
-        phase=status.get("phase", ""),
-        failure=state.get("failureReason", ""),
-        by=next((words for mark, words in MADE_BY.items() if mark in annotations), ""),
-    )
 
 
 def _start_blocked(machine: Object | None) -> str:

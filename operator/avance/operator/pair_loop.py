@@ -25,6 +25,7 @@ from avance.kube.client import Kube
 from avance.kube.errors import ApiError, Unavailable
 from avance.kube.lease import LeadershipLost
 from avance.kube.resources import AVANCE_PAIRS, NODES, PROTECTED_VMS
+from avance.operator.actions import PAIR_TARGETS
 from avance.operator.clock import Clock
 from avance.operator.edits import EditWatch
 from avance.operator.effect_runner import EffectRunner
@@ -239,7 +240,7 @@ class PairLoop:
         """The pair, and the node or VM that it is about."""
         yield AVANCE_PAIRS, pair
         namespace, _, name = target.rpartition("/")
-        if type_ is ActionType.NOTIFY or (type_ is ActionType.EDIT and not namespace):
+        if type_ is ActionType.NOTIFY or type_ in PAIR_TARGETS or (type_ is ActionType.EDIT and not namespace):
             return
         resource = PROTECTED_VMS if namespace else NODES
         obj = self._store.get(resource, name, namespace)

@@ -292,6 +292,8 @@ def _signs(resource: Resource, obj: Object) -> Iterator[tuple[str, str]]:
                 yield PEER_HEARTBEAT, str(condition.get("lastHeartbeatTime", ""))
     elif resource is VMIS:
         yield from signs_of(obj)
+    elif resource is MIGRATIONS:
+        yield "phase", str((obj.get("status") or {}).get("phase", ""))
     elif resource is PROTECTED_VMS:
         yield "uid", obj["metadata"]["uid"]
     elif resource is DATA_VOLUMES:

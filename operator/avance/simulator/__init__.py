@@ -8,6 +8,7 @@ knows the core and nothing else of the product.
 
 from avance.simulator import maintenance_events as maintenance_events  # their sentences are events too
 from avance.simulator import pair_events as pair_events
+from avance.simulator import upgrade_events as upgrade_events
 from avance.simulator.cli import simulate
 
 __all__ = ["simulate"]

@@ -308,6 +308,16 @@ def _end_maintenance(sim: Simulation, node: str) -> None:
         _ask_of_node(sim, ActionType.LEAVE_MAINTENANCE, node)
 
 
+def _end_planned_work(sim: Simulation) -> None:
+    """Whoever works on a server, drains it, or upgrades the pair or KubeVirt ends that."""
+    sim.kubevirt.drained.clear()
+    sim.kubevirt.outdated.clear()
+    for node in sim.world.servers:
+        _end_maintenance(sim, node)
+    if any(action.type is ActionType.ROLLING_UPGRADE and action.open for action in sim.records.all()):
+        sim.records.ask_of_pair(ActionType.ABORT_UPGRADE, sim.now)
+
+
 @EVENTS.says("everything is mended")
 def mend_everything(sim: Simulation) -> None:
     """Every fault is healed, and a person says that both servers are to be trusted again, and given-up VMs too.
@@ -329,8 +339,8 @@ def mend_everything(sim: Simulation) -> None:
             sim.world.reset(server.name)  # nothing that this BMC says would be believed before it has read On
         sim.world.mend_bmc(server.name)
         ask_reset_mtbf(sim, server.name)
-        _end_maintenance(sim, server.name)
         sim.api.change(sim.api.nodes, server.name, cordoned=sim.api.nodes[server.name].cordoned_by_us, fence_agent=True)
+    _end_planned_work(sim)
     sim.api.edit_pair(replace(sim.api.policy, pause=None, mode=Mode.AUTOMATIC))
     sim.api.look_around(replace(sim.api.around, takes_writes=True, virt_api=True, virt_controller=True))
     for vm in sim.api.vms:
@@ -341,8 +351,6 @@ def mend_everything(sim: Simulation) -> None:
             guest.mind.paused = guest.mind.frozen = guest.mind.agent_stopped = False
         if any(action.type is ActionType.GIVE_UP and action.target == vm for action in sim.records.all()):
             ask_restart(sim, vm)
-    sim.kubevirt.drained.clear()
-    sim.kubevirt.outdated.clear()
     for vm in sim.disks.mend() if sim.disks else ():
         sim.api.change(sim.api.vms, vm, written=None)  # who restores a backup forgets what was written last
     sim.operator_may_run = True

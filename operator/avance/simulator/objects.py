@@ -33,6 +33,7 @@ class NodeObject:
     """The time that it wrote there, by the clock of the node."""
     ready: str = "True"
     conditions: Mapping[str, Condition] = field(default_factory=dict)
+    kubelet_version: str = "v1"
     cordoned: bool = False
     cordoned_by_us: bool = False
     closed: bool = False

@@ -15,7 +15,7 @@ from avance.core.policy import PairPolicy
 from avance.core.power import PowerReading
 from avance.core.remember import remember
 from avance.core.storage import StorageView
-from avance.simulator.objects import Instance, NodeObject, Snapshot, VmObject
+from avance.simulator.objects import Instance, Migration, NodeObject, Snapshot, VmObject
 from avance.simulator.records import Records
 
 
@@ -90,6 +90,7 @@ class Observer:
             allocatable=node.allocatable,
             power=power.get(node.name),
             fence_agent=node.fence_agent,
+            versions=(("kubeletVersion", node.kubelet_version),),
         )
 
     def _heard_at(self, node: NodeObject, now: float) -> float:
@@ -131,9 +132,7 @@ class Observer:
             exists=vm.exists,
             prefers=vm.prefers,
             instance=self._instance(instance, vm.health_check, now) if instance else None,
-            migrations=tuple(
-                MigrationView(m.name, m.phase, m.failure, m.by) for m in seen.migrations.values() if m.vm == vm.key
-            ),
+            migrations=tuple(self._migration(m, now) for m in seen.migrations.values() if m.vm == vm.key),
             last_node=vm.last_node,
             moved_at=vm.moved_at,
             admitted=vm.admitted,
@@ -146,6 +145,11 @@ class Observer:
             generation=vm.generation,
             seen_at=self._seen(("vm", vm.key), "", now),
         )
+
+    def _migration(self, migration: Migration, now: float) -> MigrationView:
+        seen_at = self._seen(("migration", migration.name), migration.phase, now)
+        ended_at = seen_at if migration.final else None
+        return MigrationView(migration.name, migration.phase, migration.failure, migration.by, ended_at)
 
     def _instance(self, instance: Instance, check: HealthCheck | None, now: float) -> InstanceView:
         seen_at = self._seen(("instance", instance.uid), instance.phase, now)

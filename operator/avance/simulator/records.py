@@ -10,6 +10,7 @@ from avance.core.intents import Intent
 from avance.core.maintenance import OPEN
 from avance.core.model import RECORDS_ONLY, ActionPhase, ActionType, ActionView, StepView
 from avance.core.progress import Progress
+from avance.core.upgrade_request import UpgradeWord
 
 
 class Records:
@@ -89,6 +90,14 @@ class Records:
             name, type_, target, name, "Requested", message, now, destination=destination, requested_by="a person"
         )
 
+    def ask_of_pair(self, type_: ActionType, now: float, upgrade: UpgradeWord | None = None) -> None:
+        """What a person asks for about the pair."""
+        name = f"by-hand-{len(self._actions) + 1}"
+        self._actions[name] = ActionView(
+            name, type_, "pair", name, "Requested", "as the scenario has it", now, requested_by="a person",
+            upgrade=upgrade,
+        )  # fmt: skip
+
     def ask_for_a_test(self, pair: str, channel: str, now: float) -> None:
         """A person wants to see a message."""
         name = f"by-hand-{len(self._actions) + 1}"
@@ -112,6 +121,7 @@ class Records:
             current=progress.step,
             steps=_steps_after(action, progress, now),
             evidence=progress.evidence or action.evidence,
+            notes=progress.notes or action.notes,
             finished_at=now if progress.outcome else None,
             result=progress.message if progress.outcome else "",
         )

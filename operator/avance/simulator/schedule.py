@@ -207,6 +207,21 @@ def _move(random: Random, node: str, vm: str, lasts: float) -> Trouble:
     return [(0, f"somebody asks to move {vm} to {node}")]
 
 
+def _upgrade(random: Random, node: str, vm: str, lasts: float) -> Trouble:
+    """Of both servers, with pauses, and often not to its end; in the end nobody leaves it lying about."""
+    begins = random.choice(("", " until the kubelet is another"))
+    other = next(name for name in NODES if name != node)
+    middle = random.choice(("pauses", "resumes", "aborts"))
+    return [
+        (0, f"somebody starts a rolling upgrade{begins}"),
+        (lasts, f"the kubelet of {node} becomes v{random.randint(2, 9)}"),
+        (lasts, f"somebody leaves maintenance of {node}"),
+        (1.5 * lasts, f"somebody {middle} the upgrade"),
+        (2 * lasts, f"somebody leaves maintenance of {other}"),
+        (3 * lasts, "somebody resumes the upgrade"),
+    ]
+
+
 CAUSES: dict[str, Cause] = {
     "power supply": _pair_of("power supply PSU2 of {node} fails", "power supply PSU2 of {node} is repaired"),
     "fan": _pair_of("fan FAN1 of {node} fails", "fan FAN1 of {node} is repaired"),
@@ -257,6 +272,10 @@ CAUSES: dict[str, Cause] = {
     "eviction": _once("somebody evicts {vm}"),
     "forced deletion": _once("somebody force-deletes the pods of {vm}"),
     "cordon": _pair_of("somebody cordons {node}", "somebody uncordons {node}"),
+    "drain": _pair_of("somebody drains {node}", "somebody uncordons {node}"),
+    "drain given up": _pair_of("somebody drains {node}", "somebody gives up draining {node}"),
+    "workload update": _once("KubeVirt updates the workload of {vm}"),
+    "rolling upgrade": _upgrade,
     "asked restart": _once("somebody asks to restart {vm}"),
     "asked move": _move,
     "operator killed": _once("the operator is killed"),
@@ -285,6 +304,7 @@ DISK_CAUSES: dict[str, Cause] = {
 """What can break beside that where disks are replicated."""
 OPENINGS = (
     "power", "crash", "reboot", "partition", "API", "kubelet", "power supply", "private link", "maintenance",
+    "rolling upgrade",
 )  # fmt: skip
 """What makes the operator act."""
 COMPANY = (
@@ -293,10 +313,11 @@ COMPANY = (
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
     "deaf detector", "detectors", "virt-handler", "pause", "mode", "attested",
     "no writes", "shutdown", "asked restart", "running", "guest", "hung guest", "maintenance",
+    "drain", "workload update", "rolling upgrade",
     *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
 SILENCES = {
     "BMC", "private link", "public network", "partition", "deaf detector", "detectors", "power", "power for a while",
-    "crash", "reboot", "switched on", "shutdown", "attested", "maintenance",
+    "crash", "reboot", "switched on", "shutdown", "attested", "maintenance", "rolling upgrade",
 }  # fmt: skip

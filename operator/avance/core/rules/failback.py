@@ -8,6 +8,7 @@ from avance.core.homecoming import MOVE, homeward, moves_of, travellers, tries, 
 from avance.core.intents import Intent, LookAgain, intent
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.policy import Failback
+from avance.core.upgrade import under_way
 
 
 def bring_its_vms_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
@@ -16,6 +17,8 @@ def bring_its_vms_home(view: PairView, now: float) -> Iterator[Intent | LookAgai
     Never while disks are resynchronised, never to the less healthy server, and only VMs that had left before it was
     back: what somebody has moved away since stays there.
     """
+    if under_way(view) is not None:
+        return  # the other server is next
     for node in view.nodes:
         rejoin = _last_rejoin(view, node)
         if view.policy.recovery.failback is not Failback.AUTOMATIC or rejoin is None:
@@ -63,7 +66,8 @@ def move_the_wave(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
 
 
 def _last_rejoin(view: PairView, node: NodeView) -> ActionView | None:
-    done = [a for a in view.actions_on(node.name, ActionType.REJOIN) if a.phase is ActionPhase.SUCCEEDED]
+    back = (*view.actions_on(node.name, ActionType.REJOIN), *view.actions_on(node.name, ActionType.LEAVE_MAINTENANCE))
+    done = [action for action in back if action.phase is ActionPhase.SUCCEEDED]
     return max(done, key=lambda action: action.finished_at or 0.0, default=None)
 
 

@@ -28,8 +28,10 @@ from avance.core.workflows import (
     rejoin,
     reset_mtbf,
     restart,
+    rolling_upgrade,
     start,
     stop,
+    upgrade_order,
     wave,
 )
 
@@ -56,4 +58,8 @@ WORKFLOWS: Mapping[ActionType, Workflow] = {
     ActionType.ENTER_MAINTENANCE: enter_maintenance.advance,
     ActionType.LEAVE_MAINTENANCE: leave_maintenance.advance,
     ActionType.EDIT: edit.advance,
+    ActionType.ROLLING_UPGRADE: rolling_upgrade.advance,
+    ActionType.PAUSE_UPGRADE: upgrade_order.advance,
+    ActionType.RESUME_UPGRADE: upgrade_order.advance,
+    ActionType.ABORT_UPGRADE: upgrade_order.advance,
 }

@@ -135,12 +135,15 @@ _ENDED_IN_VAIN = (ActionPhase.FAILED, ActionPhase.CANCELLED)
 
 
 def moves_of(action: ActionView, view: PairView) -> list[ActionView]:
-    """What has been recorded to empty the server, oldest first."""
+    """What has been recorded to empty the server, oldest first; an earlier try of the same incident does not count."""
     incident = action.incident or action.name
     return [
         each
         for each in view.actions
-        if each.type is ActionType.MIGRATE and each.reason == HAND_OVER and each.incident == incident
+        if each.type is ActionType.MIGRATE
+        and each.reason == HAND_OVER
+        and each.incident == incident
+        and each.created_at >= action.created_at
     ]
 
 

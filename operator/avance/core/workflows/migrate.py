@@ -10,8 +10,8 @@ from avance.core.model import ActionView, MigrationView, PairView, VmPhase, VmVi
 from avance.core.progress import Progress, act, cancel, fail, succeed, wait
 from avance.core.replication import why_not_move
 
-QUEUED = ("", "Pending", "Scheduling")
-"""Phases of a migration in which nothing has been copied yet."""
+SETTLE_SECONDS = 2.0
+"""After the end of a migration by another hand: the instance, which tells where the VM is, is another watch."""
 
 
 def advance(action: ActionView, view: PairView, now: float) -> Progress:
@@ -52,6 +52,9 @@ def _begin(action: ActionView, view: PairView, vm: VmView, now: float) -> Progre
     if other is not None:
         by = f" by {other.by}" if other.by else ""
         return wait("Move", f"waiting for the migration {other.name} of {vm.key}{by} to end")
+    settled_at = max((each.ended_at + SETTLE_SECONDS for each in vm.migrations if each.ended_at), default=0.0)
+    if now < settled_at:
+        return wait("Move", f"a migration of {vm.key} has just ended: making sure where it runs now", settled_at)
     limit = view.policy.migration.unschedulable_seconds
     order = CreateMigration(action.name, vm.key, action.destination, limit)
     return act("Move", f"asking KubeVirt to move {vm.key} to {action.destination}", order)
@@ -63,7 +66,7 @@ def _follow(action: ActionView, view: PairView, vm: VmView, migration: Migration
             "Copy", f"the migration of {vm.key} failed, it stays on {vm.node}: {migration.failure or 'no reason given'}"
         )
     gone = _lost_sense(action, view, vm)
-    if gone and migration.phase in QUEUED:
+    if gone and migration.queued:
         order = DeleteMigration(migration.name, vm.key)
         return act("Copy", f"withdrawing the move of {vm.key}, which has not begun: {gone}", order)
     deadline = (action.started("Move") or now) + view.policy.migration.timeout_seconds
