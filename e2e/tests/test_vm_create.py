@@ -147,6 +147,8 @@ async def test_a_failing_import_names_the_disk_the_cause_and_what_to_do(site: Si
     assert "disk root cannot be made" in said
     assert "kubectl delete pvm web -n default" in said
     assert await site.actions() == []
+    events = (await site.api.get("/apis/events.k8s.io/v1/namespaces/default/events"))["items"]
+    assert any(each["reason"] == "NotProvisioned" and cause in each["note"] for each in events)
     desk.cdi.images[url] = Image()
     await site.vms_run_on(PRIMARY, "web")
     assert (await desk.provisioned("web"))["status"] == "True"

@@ -11,6 +11,7 @@ from avance.core.provisioning import NewDisk, Provisioning, provisioned, why_dis
 from avance.core.report import report
 from avance.core.what_if import blockers
 from avance.core.workflows.start import advance
+from avance.simulator.from_view import simulation_of
 from tests.core.views import NOW, action, pair, running
 
 FILLED = NewDisk("root", "default/web-root", "Succeeded", filled_at=NOW - 900)
@@ -113,3 +114,9 @@ def test_a_disk_that_was_added_keeps_a_crash_from_being_survived() -> None:
     view = pair(vms=(vm,))
     found = {blocker.reason: blocker.message for blocker in blockers(view, view.nodes[0], NOW)}
     assert found["NotProvisioned"] == "default/web could not be started: disk data is imported: 40 %"
+
+
+def test_what_if_starts_no_vm_that_waits_for_its_disks() -> None:
+    for disks, shall in ((disk("ImportInProgress", 40.0), False), (Provisioning((FILLED,)), True)):
+        sim = simulation_of(pair(vms=(new_vm(disks),)), NOW)
+        assert sim.api.vms["default/web"].should_run is shall

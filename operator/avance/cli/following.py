@@ -15,6 +15,7 @@ import yaml
 from avance.cli.exits import NO, OK, TIMED_OUT, UNREACHABLE, USAGE, Failure
 from avance.cli.requests import POLL_SECONDS
 from avance.cli.terminal import length, one_line
+from avance.core.provisioning import NEEDS_A_PERSON
 from avance.kube.client import Kube
 from avance.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
 from avance.kube.resources import PROTECTED_VMS, SECRETS, Resource
@@ -22,8 +23,6 @@ from avance.operator.glimpse import why_nobody_acts
 
 Object = dict[str, Any]
 
-HOPELESS = ("ProvisioningFailed", "NoStorageClass")
-"""Reasons of the Provisioned condition with which a person has to act."""
 FAILING_SECONDS = 15.0
 """A server that did not answer once may answer the next time."""
 
@@ -84,7 +83,7 @@ async def _follow(chosen: Namespace, kube: Kube, vm: Object) -> int:
         if news and news != told:
             say(news)
             told = news
-        if patience.is_lost(failing=conditions.get("Provisioned", {}).get("reason") in HOPELESS):
+        if patience.is_lost(failing=conditions.get("Provisioned", {}).get("reason") in NEEDS_A_PERSON):
             undo = f"kubectl delete pvm {name} -n {namespace}"
             raise Failure(f"{told}; it is tried again for ever: to give it up, {undo}", NO)
         if patience.is_over:

@@ -16,6 +16,8 @@ WAITS_FOR_THE_VM = ("WaitForFirstConsumer", "PendingPopulation")
 TRIES_THAT_FAIL = 2
 """CDI starts its importer anew for reasons that are no failure too, but not so often."""
 
+NEEDS_A_PERSON = ("ProvisioningFailed", "NoStorageClass")
+"""Reasons of the Provisioned condition with which waiting alone does not help."""
 _WAITS = {"": "is not begun yet", "Pending": "waits to be begun", "Unknown": "is in an unknown state"}
 _ADVICE = (
     (

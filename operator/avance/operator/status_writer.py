@@ -9,6 +9,7 @@ from avance.core.condition import BAD_WHEN_TRUE
 from avance.core.evictions import EVICTION_REFUSED
 from avance.core.model import PairView
 from avance.core.plan import Plan
+from avance.core.provisioning import NEEDS_A_PERSON
 from avance.core.report import PairReport, VmReport
 from avance.kube.client import Kube
 from avance.kube.errors import NotFound
@@ -75,9 +76,12 @@ class StatusWriter:
 
     def _tell_turns(self, resource: Resource, obj: Object, known: Object, status: Object) -> None:
         """Also about the node, where it refuses an eviction: whoever drains a node looks there."""
-        before = {condition["type"]: condition["status"] for condition in known.get("conditions") or ()}
+        before = {condition["type"]: condition for condition in known.get("conditions") or ()}
         for condition in status["conditions"]:
-            turned = before.get(condition["type"]) not in (None, condition["status"])
+            was = before.get(condition["type"], {})
+            turned = was.get("status") not in (None, condition["status"])
+            # A disk that is not there yet is nothing to tell; that a person has to act for it is.
+            turned |= condition["reason"] in NEEDS_A_PERSON and was.get("reason") != condition["reason"]
             if turned and condition["status"] != "Unknown":
                 word = condition["type"] if condition["status"] == "True" else f"Not{condition['type']}"
                 bad = condition["status"] == ("True" if condition["type"] in BAD_WHEN_TRUE else "False")

@@ -19,6 +19,7 @@ from avance.core.liveness import reads_off, silent, standing_evidence
 from avance.core.model import ActionView, InstanceView, NodeView, PairView, PodView, VmView
 from avance.core.phase_times import Phase, estimate
 from avance.core.power import same_system
+from avance.core.provisioning import why_disks_keep_it
 from avance.simulator.cluster import GRACE_SECONDS, RENEW_SECONDS
 from avance.simulator.guest_health import AGENT_SECONDS
 from avance.simulator.objects import Condition, Instance, Migration, NodeObject, Pod, VmObject
@@ -131,7 +132,10 @@ def _conditions(node: NodeView, now: float) -> dict[str, Condition]:
 
 
 def _settle(sim: Simulation, view: PairView, vm: VmView) -> None:
-    sim.api.put(sim.api.vms, vm.key, VmObject(**_alike(VmObject, vm)))
+    known = VmObject(**_alike(VmObject, vm))
+    # Nobody knows when a disk that is being made will be there, so a VM that waits for one is left as it is.
+    waits = vm.instance is None and bool(why_disks_keep_it(vm.provisioning))
+    sim.api.put(sim.api.vms, vm.key, replace(known, should_run=known.should_run and not waits))
     if sim.disks is not None and vm.storage is not None:
         sim.disks.add(vm.key)
         sim.disks.as_seen(vm.key, vm.storage, vm.written.holders if vm.written else ())
