@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from avance.core.provisioning import NewDisk, Provisioning
+from avance.core.provisioning import NewDisk, Provisioning, why_disks_keep_it
 from avance.kube.resources import AVANCE_PAIRS, DATA_VOLUMES, PROTECTED_VMS, VIRTUAL_MACHINES
 from avance.operator.watching import pairs_of
 from tests.operator.objects import START, World, machine, metadata, pair, protected_vm
@@ -30,6 +30,8 @@ def stopped(reason: str, message: str) -> Object:
 
 def seen(world: World, *volumes: Object, status: Object | None = None, **spec: Any) -> Provisioning:
     world.put(PROTECTED_VMS, protected_vm("web", status, **({"disks": DISKS} | spec)))
+    if world.store.get(VIRTUAL_MACHINES, "web", "shop") is None:
+        world.put(VIRTUAL_MACHINES, machine("web", "node-a"))
     for each in volumes:
         world.put(DATA_VOLUMES, each)
     obj = world.put(AVANCE_PAIRS, pair())
@@ -77,6 +79,16 @@ def test_a_filled_disk_is_as_old_as_it_was_seen() -> None:
     world.clock.go_on(7)
     [disk] = seen(world, volume("Succeeded", "100.0%", Running=stopped("Completed", "done"))).disks
     assert (disk.phase, disk.trouble, disk.filled_at) == ("Succeeded", "", START + 7)
+
+
+def test_nothing_starts_on_what_an_earlier_vm_of_the_name_has_left() -> None:
+    of_another = volume("Succeeded", "100.0%")
+    of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-of-another"
+    going = volume("Succeeded", "100.0%")
+    going["metadata"]["deletionTimestamp"] = "2026-05-01T10:00:00Z"
+    for left in (of_another, going):
+        found = seen(World(), left)
+        assert why_disks_keep_it(found) == "disk root waits until that of an earlier VM of this name is removed"
 
 
 def test_what_virt_controller_could_not_create_is_told_in_its_words() -> None:

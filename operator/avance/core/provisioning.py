@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from avance.core.condition import Condition
 
 FILLED = "Succeeded"
+LEFT_BEHIND = "LeftBehind"
+"""Not CDI's word: the DataVolume of an earlier VM of the same name, which has not been removed yet."""
 WAITS_FOR_THE_VM = ("WaitForFirstConsumer", "PendingPopulation")
 """Phases in which CDI waits for the VM to be started, on the node that its volume shall be bound to."""
 TRIES_THAT_FAIL = 2
@@ -18,7 +20,12 @@ TRIES_THAT_FAIL = 2
 
 NEEDS_A_PERSON = ("ProvisioningFailed", "NoStorageClass")
 """Reasons of the Provisioned condition with which waiting alone does not help."""
-_WAITS = {"": "is not begun yet", "Pending": "waits to be begun", "Unknown": "is in an unknown state"}
+_WAITS = {
+    "": "is not begun yet",
+    "Pending": "waits to be begun",
+    "Unknown": "is in an unknown state",
+    LEFT_BEHIND: "waits until that of an earlier VM of this name is removed",
+}
 _ADVICE = (
     (
         "insufficient permissions in clone source namespace",

@@ -9,8 +9,8 @@ from typing import Any
 
 from avance.api.disk import Disk
 from avance.api.protected_vm import ProtectedVM
-from avance.core.provisioning import FILLED, NewDisk, Provisioning
-from avance.kube.resources import DATA_VOLUMES
+from avance.core.provisioning import FILLED, LEFT_BEHIND, NewDisk, Provisioning
+from avance.kube.resources import DATA_VOLUMES, VIRTUAL_MACHINES
 from avance.kubevirt.disks import data_volume_name, made_with_the_vm, striped_classes
 from avance.operator.store import Store, key_of
 
@@ -46,8 +46,18 @@ def _new_disk(store: Store, pvm: ProtectedVM, disk: Disk, machine: Object | None
     if volume is None:
         # CDI may be told to remove DataVolumes that are done: a VM that has run has its disks.
         return None if pvm.status.primary else NewDisk(disk.name, key, trouble=_refused(machine))
+    if volume["metadata"].get("deletionTimestamp") or _of_another(volume, machine):
+        return NewDisk(disk.name, key, LEFT_BEHIND)
     made = as_new_disk(disk.name, volume)
     return replace(made, filled_at=store.first_seen(DATA_VOLUMES, volume, "phase")) if made.phase == FILLED else made
+
+
+def _of_another(volume: Object, machine: Object | None) -> bool:
+    """It was made with an earlier VirtualMachine of this name, and is about to follow it: nothing is to start on it."""
+    present = machine["metadata"] if machine else {}
+    uid = "" if present.get("deletionTimestamp") else present.get("uid", "")
+    owners = volume["metadata"].get("ownerReferences") or ()
+    return any(owner["kind"] == VIRTUAL_MACHINES.kind and owner["uid"] != uid for owner in owners)
 
 
 def as_new_disk(name: str, volume: Object) -> NewDisk:
