@@ -11,7 +11,7 @@ import pytest
 
 from e2e.cdi import Image
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session  # noqa: F401
-from e2e.tests.operator_records import PVMS, VMIS, VMS
+from e2e.tests.operator_records import KUBEVIRT, PVMS, VMIS, VMS
 from e2e.tests.test_vm_adopt import OWNERS
 from e2e.tests.test_vm_create import Desk, desk, namespace, remove_shop  # noqa: F401
 
@@ -98,6 +98,8 @@ async def test_what_the_page_on_windows_says_works(site: Site, desk: Desk, tmp_p
         assert domain["features"]["smm"] == {"enabled": True}
         assert domain["devices"]["tpm"] == {"persistent": True}
     finally:
+        settings = {"vmStateStorageClass": None, "developerConfiguration": None}
+        await site.api.patch(KUBEVIRT, {"spec": {"configuration": settings}})
         await site.api.delete(f"{pvms}/{name}")
 
         async def gone() -> bool:
