@@ -47,7 +47,7 @@ def pair_status(
         "conditions": conditions(previous, generation, report.conditions, now),
         "primary": report.primary,
         "scores": " ".join(f"{node.name}={node.score.value}" for node in report.nodes[:NODES_SHOWN])[:SCORES_LIMIT],
-        "vmCount": f"{len(report.vms)}/{view.policy.limits.max_vms}",
+        "vmCount": f"{len(view.vms)}/{view.policy.limits.max_vms}",
         "nodes": _nodes(previous, view, report, now),
         "vms": [_vm_of_pair(vm) for vm in report.vms[:VMS_SHOWN]],
         "incident": _incident(report),
