@@ -38,5 +38,7 @@ def test_the_copy_that_kubevirt_keeps_counts_more_than_the_instance_type() -> No
     assert instance_type_of(machine, "shop") == ("VirtualMachineInstancetype", "shop", "u1.large")
     machine["status"] = {"instancetypeRef": {"controllerRevisionRef": {"name": "web-u1.large-v1"}}}
     assert instance_type_of(machine, "shop") == ("ControllerRevision", "shop", "web-u1.large-v1")
+    machine["status"]["instancetypeRef"]["name"] = "u1.small"
+    assert instance_type_of(machine, "shop") == ("VirtualMachineInstancetype", "shop", "u1.large"), "changed since"
     assert instance_type_of({"spec": {}}, "shop") is None
     assert reference("VirtualMachineClusterInstancetype", "shop", "x")[1] == ""

@@ -22,6 +22,8 @@ def instance_type_of(machine: Object | None, namespace: str) -> tuple[str, str, 
     if not matcher:
         return None
     kept = ((machine or {}).get("status") or {}).get("instancetypeRef") or {}
+    if kept.get("name", matcher.get("name")) != matcher.get("name"):
+        kept = {}  # of another one, which it was started with; the next start takes that which is named now
     revision = (kept.get("controllerRevisionRef") or {}).get("name") or matcher.get("revisionName")
     if revision:
         return "ControllerRevision", namespace, str(revision)

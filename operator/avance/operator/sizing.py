@@ -20,11 +20,13 @@ LAUNCHER_OVERHEAD = Resources(0, 288 * 1024**2)
 def sized_by(pvm: ProtectedVM, machine: Object | None) -> Key | None:
     """The instance type that says how large a VM is; None if its own definition does."""
     namespace = pvm.metadata.namespace or ""
-    of_machine = instance_type_of(machine, namespace)
-    if pvm.spec.vm_ref is not None or (of_machine is not None and of_machine[0] == "ControllerRevision"):
-        return of_machine
     asked = pvm.spec.guest.instance_type
-    return reference(asked.kind, namespace, asked.name) if asked else None
+    if pvm.spec.vm_ref is None and asked is None:
+        return None
+    named = (((machine or {}).get("spec") or {}).get("instancetype") or {}).get("name")
+    if asked is not None and asked.name != named:
+        return reference(asked.kind, namespace, asked.name)
+    return instance_type_of(machine, namespace)
 
 
 def needs_of(
