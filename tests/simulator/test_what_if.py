@@ -7,6 +7,7 @@ import pytest
 
 from avance.core.components import ComponentKind
 from avance.core.health import score
+from avance.core.history import Maintenance, NodeHistory
 from avance.core.intents import crash_incident
 from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.model import ActionPhase, ActionType, PairView, RestartPriority, StepView
@@ -221,3 +222,10 @@ def test_a_control_plane_that_dies_with_the_server_is_told_of() -> None:
     """The simulated API always lives on, so this is what only the view can tell."""
     view = whole(control_plane=("node-a",))
     assert [blocker.reason for blocker in blockers(view, view.nodes[0], NOW)] == ["ControlPlaneLost"]
+
+
+def test_a_crash_while_a_person_works_on_the_other_server_waits_for_somebody() -> None:
+    history = NodeHistory(maintenance=Maintenance(NOW - 600, "alice", "new fans"))
+    answer = ask(whole(b=replace(B, history=history, closed=True, cordoned=True)), CRASH, NOW)
+    assert any("node-b is in maintenance since" in blocker for blocker in answer.blockers)
+    assert done(answer) == [], "its word proves nothing, and the power is on"

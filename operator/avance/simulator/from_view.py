@@ -13,6 +13,7 @@ from avance.core.channels import NotificationPolicy
 from avance.core.components import PEER_UNREACHABLE
 from avance.core.faults import Fault
 from avance.core.fitness import private_link_up
+from avance.core.history import NodeHistory
 from avance.core.intents import crash_incident
 from avance.core.kubevirt_health import KubeVirtHealth
 from avance.core.liveness import reads_off, silent, standing_evidence
@@ -45,6 +46,8 @@ def simulation_of(view: PairView, now: float) -> Simulation:
     virt_api = health.installed and not health.api_failure
     sim.api.look_around(Around(virt_api=virt_api, virt_controller=not health.controller_silent))
     for node in view.nodes:
+        if node.history.maintenance is not None:
+            sim.records.histories[node.name] = NodeHistory(maintenance=node.history.maintenance)
         server = sim.world.servers[node.name]
         sim.api.put(sim.api.nodes, node.name, _node(node, server, silent(view, node, now), now))
     for vm in view.vms:

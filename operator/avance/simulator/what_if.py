@@ -14,6 +14,7 @@ from avance.core.model import ActionPhase, PairView, VmPhase
 from avance.core.pairing import why_no_pair
 from avance.core.phase_times import Estimate, Phase, estimate
 from avance.core.rules.health_comparison import why_it_stays
+from avance.core.what_if import blockers
 from avance.simulator import invariants
 from avance.simulator.events import REPORTED_BY
 from avance.simulator.from_view import simulation_of
@@ -201,7 +202,7 @@ def _vm(sim: Simulation, question: Question, vm: str, before: str, down: float) 
     runs, after = _serves(sim, vm), _home(sim, vm)
     because = ""
     if not runs:
-        because = _what_is_waited_for(sim, vm, question.node) or "it does not run, and nothing is done about it"
+        because = _what_is_waited_for(sim, vm, question.node)
     elif question.deed is Deed.DRAIN and after == question.node:
         because = _what_is_waited_for(sim, vm, question.node) or f"it is still on {after}"
     elif question.deed is Deed.FAIL and after == question.node:
@@ -224,7 +225,15 @@ def _what_is_waited_for(sim: Simulation, vm: str, node: str) -> str:
         unfinished = [action for action in told if action.phase is not ActionPhase.SUCCEEDED]
         if unfinished and unfinished[-1].step is not None:
             return unfinished[-1].step.message
-    return ""
+    return _why_nothing_is_done(sim, node)
+
+
+def _why_nothing_is_done(sim: Simulation, node: str) -> str:
+    view = sim.operator.view if sim.operator is not None else None
+    seen = view.node(node) if view is not None else None
+    known = blockers(view, seen, sim.now) if view is not None and seen is not None else ()
+    why = next((f": {blocker.message}" for blocker in known), "")
+    return f"it does not run, and nothing is done about it{why}"
 
 
 def _done(sim: Simulation, known: set[str], began: float) -> Iterator[Undertaking]:
