@@ -80,6 +80,7 @@ def wanted(view: PairView, now: float = NOW) -> set[tuple[ActionType, str]]:
         (pair(b=node("node-b", faults=(fault("DiskProblem", "sda", "node-b"),)), actions=(enter(),)), "disk sda"),
         (pair(b=node("node-b", heard_at=NOW - 60), actions=(enter(),)), "node-b has been silent"),
         (pair(node(heard_at=NOW - 60), actions=(enter(),)), "wait until it is fenced, or back"),
+        (pair(node(history=NodeHistory(system_uuid="another")), actions=(enter(),)), "is another server"),
         (
             pair(vms=(running(instance=InstanceView("web-1", VmPhase.RUNNING, "node-a", True, migratable=False,
                                                    not_migratable_because="it has a host device")),),
@@ -224,6 +225,16 @@ def test_one_that_holds_a_vm_all_the_same_is_fenced_when_it_dies() -> None:
     assert wanted(remember(pair(dead, survivor, vms=(back,)), NOW)) == {(ActionType.FENCE, "node-a")}
     gone = remember(pair(dead, survivor, vms=(running(on="node-b", last_node="node-a"),)), NOW)
     assert gone.nodes[0].history.maintenance == replace(IN_MAINTENANCE, empty=False), "silence proves nothing"
+
+
+def test_one_that_is_off_stays_known_as_empty_whoever_uncordons_it() -> None:
+    survivor = node("node-b", hears_peer=False, peer_unreachable_since=NOW - 300)
+    off = replace(switched_off(cordoned=False), power=reads("On"))
+    seen = remember(pair(off, survivor), NOW)
+    assert seen.nodes[0].history.maintenance == IN_MAINTENANCE
+    assert wanted(seen) == set()
+    again = remember(pair(held(closed=False, cordoned=False, empty=False)), NOW)
+    assert again.nodes[0].history.maintenance == IN_MAINTENANCE, "a live kubelet has nothing there"
 
 
 def test_a_vm_that_ran_there_before_may_be_started_on_the_other_server() -> None:

@@ -16,9 +16,7 @@ MAINTENANCE = "Maintenance"
 """Reason of whatever is so because a person works on a server."""
 OPEN = "Open"
 """The step of a LeaveMaintenance that ends the maintenance: it is on record before the server takes VMs again."""
-_NOT_DONE_TO_IT = frozenset(
-    {ActionType.REBOOT, ActionType.DECLARE_DOWN, ActionType.REJOIN, ActionType.FAILBACK, ActionType.CALL_HOME}
-)
+_NOT_DONE_TO_IT = frozenset({ActionType.REBOOT, ActionType.DECLARE_DOWN, ActionType.REJOIN, ActionType.FAILBACK})
 
 
 def worked_on(node: NodeView | None) -> bool:

@@ -15,6 +15,7 @@ from avance.core.faults import DECLARED_FAILED, FLAPS, Fault
 from avance.core.history import ComponentHistory, Declaration, Maintenance, NodeHistory, Occurrence
 from avance.core.intents import RESYNC, SERVER_CRASH, failed_reason, occurrence_incident
 from avance.core.licence import why_not_empty
+from avance.core.liveness import Life, judge
 from avance.core.maintenance import OPEN, is_the_work, seen_on
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView
 from avance.core.mtbf import below_threshold, forgiven_at, quiet_at
@@ -204,10 +205,14 @@ def _left_at(view: PairView, node: NodeView) -> float:
 
 
 def _is_empty(view: PairView, node: NodeView, record: Maintenance, now: float) -> bool:
-    """What was found empty stays so while it is closed; whatever was seen on it since has to be seen gone."""
+    """What was found empty stays so while it is closed, or gives no sign of life: then nothing can start on it.
+
+    Whatever was seen on it since has to be seen gone.
+    """
     if seen_on(view, node.name):
         return False
-    return (record.empty and node.closed and node.cordoned) or not why_not_empty(view, node, now)
+    sealed = (node.closed and node.cordoned) or judge(view, node, now).life is not Life.ALIVE
+    return (record.empty and sealed) or not why_not_empty(view, node, now)
 
 
 def _declare(view: PairView, node: NodeView, history: NodeHistory) -> NodeHistory:

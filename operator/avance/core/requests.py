@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from avance.core.intents import REQUESTED
-from avance.core.maintenance import left_alone, why_worked_on
+from avance.core.maintenance import entering, left_alone, why_worked_on, worked_on
 from avance.core.model import ActionType, ActionView, NodeView, PairView, VmView
 from avance.core.upgrade import under_way
 
@@ -98,6 +98,8 @@ def _why_not_for_node(action: ActionView, view: PairView) -> str:
         return f"{node.name} is declared down: a ResetMTBF with the reason in its message lets it rejoin"
     if action.type is ActionType.ENTER_MAINTENANCE:
         return _why_not_enter(view, node)
+    if action.type is ActionType.LEAVE_MAINTENANCE and not worked_on(node):
+        return "" if entering(view, node.name) else f"{node.name} is not in maintenance"
     if left_alone(view, action.type, node.name):
         return f"{why_worked_on(view, node)}; ask for that first"
     return ""

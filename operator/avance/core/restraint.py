@@ -28,9 +28,18 @@ GOES_ON = RECORDS_ONLY | {
     ActionType.RESTART,
     ActionType.COLD_RESTART,
     ActionType.REJOIN,
+    ActionType.LEAVE_MAINTENANCE,
 }
 """What rests on proof or on a live server and ends what has been begun; all else is held back in a storm."""
-MOVES = frozenset({ActionType.MIGRATE, ActionType.SWITCHOVER, ActionType.FAILBACK, ActionType.REBOOT})
+MOVES = frozenset(
+    {
+        ActionType.MIGRATE,
+        ActionType.SWITCHOVER,
+        ActionType.FAILBACK,
+        ActionType.REBOOT,
+        ActionType.ENTER_MAINTENANCE,
+    }
+)
 """What moves VMs that run well, or empties a server first: not begun while KubeVirt itself is not well."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from avance.core.call_home_report import names, request
 from avance.core.faults import Fault
 from avance.core.intents import Intent, LookAgain, fault_incident, intent
+from avance.core.maintenance import is_the_work
 from avance.core.model import ActionType, PairView
 
 QUIET_SECONDS = 600.0
@@ -14,10 +15,10 @@ QUIET_SECONDS = 600.0
 
 
 def call_home(view: PairView, now: float) -> Iterator[Intent | LookAgain]:
-    """Every failed part that somebody can send is reported once."""
+    """Every failed part that somebody can send is reported once; not what a person does to a server in maintenance."""
     for node in view.nodes:
         for fault in node.faults:
-            if fault.spare_part and not fault.held and not _reported(view, fault):
+            if fault.spare_part and not fault.held and not is_the_work(view, fault) and not _reported(view, fault):
                 yield intent(
                     view,
                     ActionType.CALL_HOME,

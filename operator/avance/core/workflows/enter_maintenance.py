@@ -8,6 +8,7 @@ That it was carried out is what the pair's status remembers.
 from __future__ import annotations
 
 from avance.core.effects import CloseNode, OpenNode
+from avance.core.fitness import why_replaced
 from avance.core.homecoming import TRIES
 from avance.core.kubevirt_health import why_kubevirt_fails
 from avance.core.licence import why_not_empty
@@ -76,6 +77,8 @@ def _why_not_begin(view: PairView, node: NodeView, now: float) -> str:
     verdict, peer = judge(view, node, now), view.peer(node.name)
     if verdict.life is not Life.ALIVE:
         return f"{verdict.because}: wait until it is fenced, or back"
+    if node.replaced:
+        return why_replaced(node)
     needed = why_not_spare(view, node, now) or why_kubevirt_fails(view.surroundings.kubevirt)
     if needed or peer is None:
         return needed

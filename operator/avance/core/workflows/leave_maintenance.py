@@ -10,7 +10,7 @@ from avance.core.fitness import private_link_up, why_not_serve
 from avance.core.liveness import Life, judge, reads_off
 from avance.core.maintenance import OPEN, entering, worked_on
 from avance.core.model import ActionView, NodeView, PairView
-from avance.core.progress import Progress, cancel, succeed, wait
+from avance.core.progress import Progress, succeed, wait
 from avance.core.sparing import serious_fault
 from avance.core.workflows import rejoin
 
@@ -27,9 +27,7 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
     if under_way is not None:
         return wait(CALL_OFF, f"calling off {under_way.name}")
     if not worked_on(node):
-        if action.started(CALL_OFF) is not None:
-            return succeed(CALL_OFF, f"{node.name} has not gone into maintenance")
-        return cancel("Refuse", f"{node.name} is not in maintenance")
+        return succeed(CALL_OFF, f"{node.name} is not in maintenance")
     absent = _why_absent(view, node, now)
     if absent:
         return wait(AWAIT_SERVER, absent, look_at=now + 5)
