@@ -50,7 +50,6 @@ OF_A_PERSON = {"avance.operator.glimpse", "avance.operator.inspection", "avance.
 OF_A_PERSONS_CLIENT = {"logs"}
 """The command line runs with the rights of whoever calls it."""
 NAMED_AT_RUN_TIME = {
-    ("avance.operator.resync", "list"): WATCHED,
     ("avance.operator.resync", "pages"): WATCHED,
     ("avance.operator.instance_types", "get"): (CLUSTER_INSTANCE_TYPES, INSTANCE_TYPES, CONTROLLER_REVISIONS),
     ("avance.operator.orphans", "patch_merge"): (PROTECTED_VMS, AVANCE_ACTIONS),

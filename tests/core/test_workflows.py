@@ -17,7 +17,7 @@ from avance.core.effects import (
     StartVm,
     StopVm,
 )
-from avance.core.intents import crash_incident
+from avance.core.intents import crash_incident, fault_incident
 from avance.core.model import ActionPhase, ActionType, ActionView, NodeView, PairView, StepView
 from avance.core.progress import Progress
 from avance.core.workflows import WORKFLOWS
@@ -250,3 +250,13 @@ def test_a_new_instance_that_vanished_while_it_was_booting_needs_proof_of_its_ow
 def test_while_it_is_started_the_traces_of_the_old_instance_may_go() -> None:
     vm = replace(running(), instance=None, vanished_at=NOW - 1)
     assert advance(restart("Start"), pair(vms=(vm,))).effects == (StartVm("default/web", ""),)
+
+
+def test_a_call_home_puts_on_record_what_is_known_of_the_part() -> None:
+    broken = fault("PowerSupplyProblem", "PSU2", part="750W-PT", serial="PS7731", message="no AC input")
+    view = pair(node("node-a", faults=(broken,)))
+    call = action(ActionType.CALL_HOME, "node-a", ActionPhase.PENDING, incident=fault_incident(broken))
+    report = dict(advance(call, view).report)
+    assert (report["part"], report["serial"], report["component"]) == ("750W-PT", "PS7731", "PSU2")
+    assert (report["kind"], report["detail"]) == ("PowerSupply", "no AC input")
+    assert advance(call, pair()).report == (), "mended meanwhile, and nothing is known"

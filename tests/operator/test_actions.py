@@ -165,3 +165,11 @@ def test_actions_are_read_oldest_first() -> None:
         metadata = obj["metadata"] | {"creationTimestamp": to_api(created)}
         store.put(AVANCE_ACTIONS, {**obj, "metadata": metadata})
     assert [view.name for view in ActionLog(store).of_pair("site")] == ["fence-1", "fence-2", "fence-0"]
+
+
+def test_what_is_known_of_a_part_is_read_back_from_its_call_home() -> None:
+    obj = written(replace(MOVE, type=ActionType.CALL_HOME, target="node-a", name="call"))
+    done = replace(succeed("Report", "send a fan"), report=(("part", "F-1"), ("detail", "x" * 5000)))
+    status = status_after(obj, read(obj), done, START)
+    assert len(status["report"]["detail"]) == 1024
+    assert dict(read({**obj, "status": status}).report)["part"] == "F-1"

@@ -241,7 +241,8 @@ class ActionStatus(ApiModel):
     evidence: Evidence | None = None
     """Proof that a fenced node is off."""
     report: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
-    """What a call home says: part, serial number and whatever else is known about the faulty component."""
+    """What a call home says: part, serial, kind, component, severity, condition, detail and faults (how many are on \
+record), as far as they are known."""
     notes: Annotated[dict[str, Note], Field(max_length=64)] = Field(default_factory=dict)
     """What it has noted for later: of a RollingUpgrade the versions that the nodes had before, as `node/field`."""
     result: Message = ""

@@ -299,6 +299,8 @@ class ActionView:
     """When an operator took it up."""
     finished_at: float | None = None
     result: str = ""
+    report: tuple[tuple[str, str], ...] = ()
+    """Of a CallHome: what is known of the part, by name."""
     requested_by: str = ""
     notification: Notification | None = None
     upgrade: UpgradeWord | None = None

@@ -17,6 +17,8 @@ class Progress:
     effects: tuple[Effect, ...] = ()
     evidence: FenceEvidence | None = None
     """Proof to record with the step, before anything relies on it."""
+    report: tuple[tuple[str, str], ...] = ()
+    """What is known of what it is about, for the record: names and values."""
     outcome: ActionPhase | None = None
     """Set when the action is over."""
     look_at: float | None = None

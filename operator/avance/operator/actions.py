@@ -71,6 +71,7 @@ def view_of(action: AvanceAction, obj: Object) -> ActionView:
         started_at=status.started_at.timestamp() if status.started_at else None,
         finished_at=status.finished_at.timestamp() if status.finished_at else None,
         result=status.result,
+        report=tuple(status.report.items()),
         requested_by=spec.requested_by or "",
         notification=notification_of(spec.notification),
         upgrade=upgrade_word(spec.upgrade),
@@ -160,6 +161,8 @@ def status_after(action: Object, view: ActionView, progress: Progress, now: floa
         status["evidence"] = evidence_object(progress.evidence)
     if progress.notes:
         status["notes"] = dict(progress.notes)
+    if progress.report:
+        status["report"] = {name: value[:MESSAGE_LIMIT] for name, value in progress.report}
     if progress.outcome:
         status |= {"finishedAt": moment, "result": progress.message[:MESSAGE_LIMIT]}
     return status

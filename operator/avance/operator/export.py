@@ -39,6 +39,7 @@ def entry(action: ActionView, pair: str) -> Object:
         "steps": _steps(action),
         "evidence": _evidence(action.evidence),
         "notification": _notification(action.notification),
+        "report": dict(action.report),
         "startedAt": _time(action.started_at),
         "finishedAt": _time(action.finished_at),
         "seconds": round(action.finished_at - action.created_at, 3) if action.finished_at else None,
