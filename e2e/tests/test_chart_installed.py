@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from e2e.controlplane import Api, ApiError, ControlPlane, ensure_binaries, wait_until
+from e2e.controlplane import Api, ApiError, ControlPlane, wait_until
 from e2e.lab.install import until_noted
 from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm, HelmError
+from e2e.tests.chart_plane import with_the_chart
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,14 +40,7 @@ class Cluster:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    binaries = await ensure_binaries()
-    plane = ControlPlane(tmp_path_factory.mktemp("plane"), binaries)
-    try:
-        await plane.start()
-        helm = Helm(binaries.helm, tmp_path_factory.mktemp("helm"), plane.kubeconfig)
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        await plane.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": labels}})
-        await asyncio.to_thread(helm.run, "install", RELEASE, str(CHART), "--namespace", NAMESPACE)
+    async with with_the_chart(tmp_path_factory.mktemp("cluster")) as (plane, helm):
         credentials = await plane.service_account_kubeconfig(NAMESPACE, "avance")
         async with (
             await plane.client_for("alice", ["system:masters"]) as alice,
@@ -57,8 +51,6 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
             await until_noted(plane.api)
             await bind_people(plane.api)
             yield Cluster(plane, plane.api, helm, alice, operator)
-    finally:
-        await plane.stop()
 
 
 async def is_served(api: Api) -> bool:

@@ -14,8 +14,9 @@ import pytest
 import pytest_asyncio
 
 from detectors.node_status import Access, ApiError, NodeStatus
-from e2e.controlplane import ControlPlane, ensure_binaries, wait_until
-from e2e.tests.chart import CHART, NAMESPACE, RELEASE, Helm
+from e2e.controlplane import ControlPlane, wait_until
+from e2e.tests.chart import NAMESPACE
+from e2e.tests.chart_plane import with_the_chart
 from e2e.tests.test_chart_detectors import ENABLED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -40,18 +41,14 @@ class Cluster:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    binaries = await ensure_binaries()
-    plane = ControlPlane(tmp_path_factory.mktemp("plane"), binaries)
-    try:
-        await plane.start()
-        helm = Helm(binaries.helm, tmp_path_factory.mktemp("helm"), plane.kubeconfig)
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        await plane.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": labels}})
+    async def as_documented(plane: ControlPlane) -> None:
         await plane.kubectl(*documented("label namespace"))
         for name in NODES:
             await plane.api.post("/api/v1/nodes", node(name))
-        await asyncio.to_thread(helm.run, "install", RELEASE, str(CHART), "--namespace", NAMESPACE, *ENABLED)
-        token = tmp_path_factory.mktemp("token") / "token"
+
+    directory = tmp_path_factory.mktemp("cluster")
+    async with with_the_chart(directory, *ENABLED, before=as_documented) as (plane, _):
+        token = directory / "token"
         token.write_text(await token_of_the_pod_on(plane, "node-a"))
         cluster = Cluster(plane, Access(plane.url, token, plane.ca.certificate))
 
@@ -60,8 +57,6 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
 
         await wait_until(in_force, 30, "the admission policy in force")
         yield cluster
-    finally:
-        await plane.stop()
 
 
 def documented(words: str) -> list[str]:
