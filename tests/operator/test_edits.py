@@ -9,6 +9,7 @@ from avance.api.protected_vm import ProtectedVMSpec
 from avance.core.edits import Edit, EditKind
 from avance.core.intents import record_of_edit
 from avance.core.model import ActionType, PairView
+from avance.core.rules.edit import message
 from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS
 from avance.operator.actions import intent_object
 from avance.operator.edits import EDITS, EditWatch
@@ -57,16 +58,32 @@ class Log:
         self.world.put(PROTECTED_VMS, {**obj, "metadata": {**obj["metadata"], "generation": generation, **notes}})
 
 
-def test_what_is_new_is_told_and_kept_once_it_is_on_record() -> None:
+def test_a_new_pair_is_told_with_the_vms_that_were_there_and_kept_once_it_is_on_record() -> None:
     log = Log()
     log.put_vm(edits="1 ann")
-    pair, vm = log.look().edits
+    log.put_vm("db")
+    (pair,) = log.look().edits
     assert (pair.kind, pair.record.target, pair.editor) == (EditKind.CREATED, PAIR, "")
-    assert (vm.kind, vm.record.target, vm.editor, vm.hint) == (EditKind.CREATED, "shop/web", "ann", "")
+    assert pair.changes == ("shop/db by nobody noted", "shop/web by ann")
+    assert message(replace(pair, hint="")) == (
+        "site was created, with VMs that were there: shop/db by nobody noted; shop/web by ann"
+    )
     log.write(log.look())
-    assert log.look().edits == (pair, vm), "nothing is on record yet"
-    log.write(log.look(vm))
-    assert log.look().edits == (pair,)
+    assert log.look().edits == (pair,), "nothing is on record yet"
+    log.write(log.look(pair))
+    assert log.look().edits == ()
+
+
+def test_what_is_new_is_told_and_kept_once_it_is_on_record() -> None:
+    log = Log()
+    log.begin()
+    log.put_vm(edits="1 ann")
+    log.put_vm("db")
+    db, web = log.look().edits
+    assert (web.kind, web.record.target, web.editor, web.hint) == (EditKind.CREATED, "shop/web", "ann", "")
+    assert (db.record.target, db.editor) == ("shop/db", "")
+    log.write(log.look(web))
+    assert log.look().edits == (db,)
 
 
 def test_a_pair_from_before_is_taken_as_it_is() -> None:
@@ -107,6 +124,7 @@ def test_a_user_is_named_only_where_the_api_server_has_noted_one() -> None:
 
 def test_the_program_that_wrote_last_is_a_hint_where_no_user_is_noted() -> None:
     log = Log(stamped=False)
+    log.begin()
     obj = protected_vm("web")
     wrote = [
         {"manager": "helm", "time": "2026-05-01T10:00:00Z"},
@@ -114,7 +132,7 @@ def test_the_program_that_wrote_last_is_a_hint_where_no_user_is_noted() -> None:
         {"manager": "avance", "time": "2026-05-01T12:00:00Z", "subresource": "status"},
     ]
     log.world.put(PROTECTED_VMS, {**obj, "metadata": {**obj["metadata"], "managedFields": wrote}})
-    _, found = log.look().edits
+    (found,) = log.look().edits
     assert found.hint == "by whom is not noted; the program kubectl-edit wrote last, at 2026-05-01T11:00:00Z"
 
 
@@ -136,10 +154,12 @@ def test_what_is_deleted_and_made_anew_is_told_as_both() -> None:
 
 def test_the_record_is_the_users_and_without_one_nobodys() -> None:
     log = Log()
+    found = log.look().edits
+    log.begin()
     log.put_vm(edits="1 ann")
     by_nobody, by_ann = (
         intent_object(PAIR, "uid", record_of_edit(log.look(), each, "words"), "operator")["spec"]
-        for each in log.look().edits
+        for each in (*found, *log.look().edits)
     )
     assert "requestedBy" not in by_nobody
     assert by_nobody["target"] == {"kind": "AvancePair", "name": PAIR}

@@ -42,6 +42,8 @@ class Edit:
     """The user who did it last; empty where the API server has not noted that."""
     earlier: tuple[str, ...] = ()
     """Other users who did some of it before, each once."""
+    along: tuple[SpecRecord, ...] = ()
+    """Of a new pair: the VMs that were there already, which are told with it; `changes` names them and their users."""
     hint: str = ""
     """Where the last one is not known: what the API server tells about who wrote last."""
 

@@ -59,7 +59,7 @@ class EditWatch:
             if edit.kind is EditKind.DELETED:
                 records.pop(edit.record.uid, None)
             else:
-                records[edit.record.uid] = edit.record
+                records |= {record.uid: record for record in (edit.record, *edit.along)}
         return [_to_api(record) for record in list(records.values())[:RECORDS_KEPT]]
 
     def _objects(self, pair: Object) -> list[Object]:
@@ -67,12 +67,22 @@ class EditWatch:
 
     def _edits(self, obj: Object, pair: AvancePair) -> Iterator[Edit]:
         known = {each.uid: _as_record(each) for each in pair.status.recorded or ()}
+        if obj["metadata"]["uid"] not in known:
+            yield self._new_pair(obj)
+            return
         for each in self._objects(obj):
             before = known.pop(each["metadata"]["uid"], None)
             if before is None or before.generation != each["metadata"]["generation"]:
                 yield self._edit(before, each)
         for gone in known.values():
             yield Edit(EditKind.DELETED, gone, since=gone.generation)
+
+    def _new_pair(self, obj: Object) -> Edit:
+        """One record for all that is there: whoever begins with avance need not read one for each VM."""
+        _, *vms = (self._edit(None, each) for each in self._objects(obj))
+        by = (f"{vm.record.target} by {vm.editor or 'nobody noted'}" for vm in vms)
+        along = tuple(vm.record for vm in vms)
+        return replace(self._edit(None, obj), changes=tuple(by), along=along)
 
     def _edit(self, before: SpecRecord | None, obj: Object) -> Edit:
         record = _record(obj)

@@ -42,6 +42,7 @@ def message(edit: Edit) -> str:
     target, edits = edit.record.target, edit.record.generation - edit.since
     if edit.kind is EditKind.CREATED:
         words = f"{target} was created" + (f" and edited {edits - 1} times" if edits > 1 else "")
+        words += f", with VMs that were there: {_shortened(edit.changes)}" if edit.along else ""
     elif edit.kind is EditKind.DELETED:
         return f"{target} was deleted; by whom, the audit log of the API server tells"
     else:
