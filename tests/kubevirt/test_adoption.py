@@ -175,6 +175,8 @@ def test_who_has_taken_what_back_is_named_and_remembered_for_an_hour() -> None:
     assert record is not None
     assert record.taken_back == (NOW + 5,)
     again["spec"]["runStrategy"] = "Always"
+    del again["metadata"]["managedFields"]
+    assert why_contested(again, "site", HOSTS, "node-a").startswith("gitops has set"), "remembered, where nobody tells"
     later = record_of(take(again, now=NOW + 4000))
     assert later is not None
     assert later.taken_back == (NOW + 4000,)

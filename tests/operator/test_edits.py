@@ -136,6 +136,17 @@ def test_the_program_that_wrote_last_is_a_hint_where_no_user_is_noted() -> None:
     assert found.hint == "by whom is not noted; the program kubectl-edit wrote last, at 2026-05-01T11:00:00Z"
 
 
+def test_what_waits_for_its_end_is_not_told_as_changed() -> None:
+    """A deletion that a finalizer holds up counts as a generation of its own."""
+    log = Log()
+    log.put_vm()
+    log.begin()
+    obj = protected_vm("web")
+    going = {**obj["metadata"], "generation": 2, "deletionTimestamp": "2026-05-01T10:00:00Z"}
+    log.world.put(PROTECTED_VMS, {**obj, "metadata": going})
+    assert log.look().edits == ()
+
+
 def test_what_is_deleted_and_made_anew_is_told_as_both() -> None:
     log = Log()
     log.put_vm()

@@ -6,7 +6,7 @@ from typing import Any
 from avance.core.resources import Resources
 from avance.kube.resources import AVANCE_PAIRS, PROTECTED_VMS
 from avance.operator.actions import ActionLog
-from avance.operator.instance_types import FRESH_SECONDS, InstanceTypes
+from avance.operator.instance_types import FRESH_SECONDS, TROUBLE_SECONDS, InstanceTypes
 from avance.operator.observe import Observer
 from avance.operator.sizing import LAUNCHER_OVERHEAD
 from tests.kubevirt.recorder import recording
@@ -73,10 +73,10 @@ async def test_it_is_asked_now_and_then_and_wakes_only_for_news() -> None:
     world, woken = world_with_a_vm(), asyncio.Event()
     async with recording({PATH: (200, LARGE)}) as (recorder, kube):
         types = InstanceTypes(kube, world.clock)
-        assert types.keep_fresh(PAIR, {KEY}, woken.set) == world.clock.now() + FRESH_SECONDS
+        assert types.keep_fresh(PAIR, {KEY}, woken.set) == world.clock.now() + TROUBLE_SECONDS
         async with asyncio.timeout(5):
             await woken.wait()
-        types.keep_fresh(PAIR, {KEY}, woken.set)
+        assert types.keep_fresh(PAIR, {KEY}, woken.set) == world.clock.now() + FRESH_SECONDS
         assert len(recorder.sent) == 1
         woken.clear()
         world.clock.go_on(FRESH_SECONDS)

@@ -59,6 +59,8 @@ class Record:
     changes: tuple[Change, ...]
     taken_back: tuple[float, ...] = ()
     """When avance put its fields back after somebody else had changed them; seconds since the epoch."""
+    by: str = ""
+    """Who that was last, by the name that the API server keeps of who writes."""
 
     def of(self, path: Path) -> Change | None:
         """What was done to one field."""
@@ -75,7 +77,7 @@ def record_of(machine: Object | None) -> Record | None:
         changes = tuple(
             Change(tuple(each["path"]), each["before"], each["after"], each["made"]) for each in noted["changes"]
         )
-        return Record(changes, tuple(float(at) for at in noted["takenBack"]))
+        return Record(changes, tuple(float(at) for at in noted["takenBack"]), str(noted["by"]))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -101,10 +103,12 @@ def adopted(machine: Object, pair: str, hostnames: Mapping[str, str], prefer: st
         _set(new, path, value)
         changes.append(Change(path, before, value, made))
     taken_back = [at for at in (record.taken_back if record else ()) if now - at < TAKEN_BACK_SECONDS]
-    if why_contested(machine, pair, hostnames, prefer):
+    contested = _contested(machine, pair, hostnames, prefer)
+    if contested is not None:
         taken_back.append(now)
+    by = _manager(machine, contested.path) if contested else record.by if record else ""
     noted = [{"path": each.path, "before": each.before, "after": each.after, "made": each.made} for each in changes]
-    _set(new, _RECORD, json.dumps({"changes": noted, "takenBack": taken_back}, sort_keys=True))
+    _set(new, _RECORD, json.dumps({"changes": noted, "takenBack": taken_back, "by": by}, sort_keys=True))
     return new
 
 
@@ -131,13 +135,19 @@ def starts_by_itself(machine: Object) -> bool:
 
 def why_contested(machine: Object, pair: str, hostnames: Mapping[str, str], prefer: str) -> str:
     """Who has changed which field that protection rests on, in words; empty if nobody has."""
+    change, record = _contested(machine, pair, hostnames, prefer), record_of(machine)
+    if change is None or record is None:
+        return ""
+    by = _manager(machine, change.path) or record.by or "somebody"
+    return f"{by} has set {'.'.join(change.path)} to {json.dumps(_get(machine, change.path))[:200]}"
+
+
+def _contested(machine: Object, pair: str, hostnames: Mapping[str, str], prefer: str) -> Change | None:
+    """The first field that is neither as avance has set it nor as it would set it now."""
     record = record_of(machine)
     wanted = _wanted(machine, record, pair, hostnames, prefer)
-    for change in _changes(record):
-        live = _get(machine, change.path)
-        if live not in (change.after, wanted.get(change.path)):
-            return f"{_manager(machine, change.path)} has set {'.'.join(change.path)} to {json.dumps(live)[:200]}"
-    return ""
+    found = (each for each in _changes(record) if _get(machine, each.path) not in (each.after, wanted.get(each.path)))
+    return next(found, None)
 
 
 def _wanted(
@@ -195,12 +205,12 @@ def _switched_on(spec: Object) -> bool:
 
 
 def _manager(machine: Object, path: Path) -> str:
-    """Who wrote a field last, by the name that the API server keeps of it."""
+    """Who wrote a field last, by the name that the API server keeps of it; empty if it is not known here."""
     holders: list[Object] = [
         entry for entry in machine["metadata"].get("managedFields") or () if _holds_field(entry.get("fieldsV1"), path)
     ]
     newest: Object = max(holders, key=lambda entry: str(entry.get("time", "")), default={})
-    return str(newest.get("manager") or "somebody")
+    return str(newest.get("manager") or "")
 
 
 def _holds_field(fields: Any, path: Path) -> bool:

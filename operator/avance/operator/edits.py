@@ -72,6 +72,8 @@ class EditWatch:
             return
         for each in self._objects(obj):
             before = known.pop(each["metadata"]["uid"], None)
+            if each["metadata"].get("deletionTimestamp"):
+                continue  # that counts as a generation of its own; it is told once the object is gone
             if before is None or before.generation != each["metadata"]["generation"]:
                 yield self._edit(before, each)
         for gone in known.values():

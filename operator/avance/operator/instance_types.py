@@ -17,6 +17,8 @@ Key = tuple[str, str, str]
 """Kind, namespace (empty for the cluster's) and name."""
 
 FRESH_SECONDS = 30.0
+TROUBLE_SECONDS = 3.0
+"""Between questions for one that is missing: somebody waits for it."""
 _RESOURCES = {each.kind: each for each in (CLUSTER_INSTANCE_TYPES, INSTANCE_TYPES, CONTROLLER_REVISIONS)}
 
 
@@ -53,10 +55,17 @@ class InstanceTypes:
         if not keys or (asker in self._asking and not self._asking[asker].done()):
             return None
         now = self._clock.now()
-        due = {key for key in keys if key not in self.answers or now - self.answers[key].at >= FRESH_SECONDS}
+        due_at = {key: self._due_at(key) for key in keys}
+        due = {key for key, at in due_at.items() if at <= now}
         if due:
             self._asking[asker] = asyncio.create_task(self._ask(due, wake))
-        return now + FRESH_SECONDS
+        return min(now + TROUBLE_SECONDS if key in due else at for key, at in due_at.items())
+
+    def _due_at(self, key: Key) -> float:
+        known = self.answers.get(key)
+        if known is None:
+            return 0.0
+        return known.at + (TROUBLE_SECONDS if known.trouble else FRESH_SECONDS)
 
     async def ask(self, wanted: Iterable[Key]) -> None:
         """Ask now, and wait for the answers."""
