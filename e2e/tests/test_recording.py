@@ -53,7 +53,7 @@ async def test_the_session_of_the_readme_can_be_recorded(site: Site, tmp_path: P
     await site.whole()
     await session.avance("status", "the server is back: redundant again, and nobody did anything")
     assert "ServerCrash" in await session.avance(
-        "report --cost-per-hour 1000", "what did it cost? The pair is half a minute old"
+        "report --cost-per-hour 1000", "what did it cost? The pair has only just begun"
     )
 
     film = draw("avance: two ordinary servers that look like one that does not fail", CAPTION, session.scenes, ROWS)
