@@ -63,7 +63,10 @@ async def test_paused_resumed_and_aborted_it_leaves_nothing_closed(site: Site) -
     await _says(site, "paused by lab-admin (the image is bad)")
     await _ask(site, "ResumeUpgrade")
     await _says(site, f"avance upgrade done {BACKUP}")
+    await site.hardware.power_cut(BACKUP)
     await _ask(site, "AbortUpgrade", message="no time left today")
+    await _says(site, f"aborting: {BACKUP} is taken back")
+    await site.hardware.power_on(BACKUP)
     ended = await site.action("RollingUpgrade", "demo", "Cancelled", within=60)
     assert "no server is left out of service" in ended.obj["status"]["result"]
     await site.whole()

@@ -20,6 +20,6 @@ def take_the_next_step(view: PairView, now: float) -> Iterator[Intent | LookAgai
         found.wants,
         found.node,
         reason=str(ActionType.ROLLING_UPGRADE),
-        message=f"rolling upgrade {upgrade.name}: {found.message}",
+        message=f"rolling upgrade {upgrade.name} ({upgrade.message}): {found.message}",
         incident=upgrade.incident,
     )
