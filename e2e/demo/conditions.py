@@ -172,8 +172,9 @@ def newest_spec_seen(world: World) -> str:
 
 
 def nothing_new(world: World) -> str:
-    """Nothing was done since the last deed."""
-    found = world.new("AvanceAction") + world.new("VirtualMachineInstanceMigration")
+    """Nothing was done since the last deed; that somebody's edit went on record is no deed."""
+    actions = [each for each in world.new("AvanceAction") if each["spec"]["type"] != "Edit"]
+    found = actions + world.new("VirtualMachineInstanceMigration")
     return "; ".join(each["metadata"]["name"] for each in found)
 
 
