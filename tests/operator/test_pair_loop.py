@@ -103,6 +103,17 @@ def call_home() -> Object:
     return {"metadata": metadata("callhome-node-b", creationTimestamp=NOTED), "spec": spec}
 
 
+async def test_an_edit_that_is_refused_a_record_fails_no_look() -> None:
+    async with recording({f"POST {ACTIONS}": INVALID, STATUS_OF_PAIR: (200, pair())}) as (recorder, kube):
+        bench = Bench(kube)
+        bench.world.quiet_pair()
+        async with bench.running():
+            await until(lambda: {f"POST {ACTIONS}", STATUS_OF_PAIR} <= sent(recorder))
+        assert bench.failed_passes() == 0
+        status = next(body for what, body in recorder.sent if what == STATUS_OF_PAIR)["status"]
+        assert status["recorded"] == [], "it is still to be told"
+
+
 async def test_an_intent_that_cannot_be_written_holds_up_neither_open_actions_nor_the_status() -> None:
     answers = {f"POST {ACTIONS}": INVALID, STATUS_OF_PAIR: (200, pair())}
     async with recording(answers) as (recorder, kube):

@@ -202,7 +202,14 @@ class PairLoop:
 
     async def _record(self, pair: AvancePair, obj: Object, intent: Intent) -> bool:
         """Write an intent down; False if it was on record already."""
-        if not await self._journal.record(pair, obj["metadata"]["uid"], intent):
+        try:
+            if not await self._journal.record(pair, obj["metadata"]["uid"], intent):
+                return False
+        except ApiError as error:
+            if intent.type is not ActionType.EDIT or isinstance(error, Unavailable):
+                raise
+            # Nothing waits for it, and it is tried again with each look: the CRDs may be older than this operator.
+            log.warning("pair %s: an edit of %s is not on record: %s", self._name, intent.target, error)
             return False
         self.wake()
         for resource, regarding in self._regarding(obj, intent.type, intent.target):
