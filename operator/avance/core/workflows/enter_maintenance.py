@@ -29,11 +29,11 @@ def advance(action: ActionView, view: PairView, now: float) -> Progress:
         return cancel(ACCEPT, f"{action.target} is not a node of pair {view.name} any more")
     if standing_evidence(view, node.name):
         return _of_a_fenced_one(action, view, node)
-    if not _begun(action):
-        return _accept(view, node, now) or act(CLOSE, f"closing {node.name} to scheduling", CloseNode(node.name))
     call_off = leaving(view, node.name)
     if action.current == REOPEN or call_off is not None:
         return _leave(action, node, call_off)
+    if not _begun(action):
+        return _accept(view, node, now) or act(CLOSE, f"closing {node.name} to scheduling", CloseNode(node.name))
     unheard = _why_unheard(view, now)
     if unheard:
         return wait(action.current, f"waiting for a sign of life: {unheard}", look_at=now + 1)
