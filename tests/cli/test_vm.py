@@ -13,7 +13,7 @@ from avance.api.schema import structural_schema
 from avance.cli.command_line import main, parser
 from avance.cli.exits import Failure
 from avance.cli.golden import golden_image
-from avance.cli.vm_copying import claim_of, cloned
+from avance.cli.vm_copying import chosen_disk, claim_of, cloned
 from avance.cli.vm_manifest import protected_vm, split_name, user_data
 from avance.kubevirt.overlay import holds
 
@@ -156,6 +156,7 @@ SOURCE: Object = {
             {"name": "root", "goldenImage": {"name": "debian"}, "capacity": "20Gi", "spindles": 2, "bootOrder": 1},
             {"name": "old", "claim": {"name": "old-data"}},
             {"name": "tools", "containerImage": "r.example/tools:1"},
+            {"name": "iso", "claim": {"name": "windows-iso"}, "cdrom": True},
         ],
         "networks": [{"name": "lan", "networkAttachment": "office/lan", "macAddress": "02:00:00:12:34:56"}],
         "guest": {"cloudInit": {"userData": "#cloud-config\nhostname: till\nfqdn: till.example\npackages: [vim]\n"}},
@@ -174,6 +175,7 @@ def test_a_clone_has_copies_of_the_disks_and_is_another_machine() -> None:
         {"name": "root", "capacity": "20Gi", "spindles": 2, "bootOrder": 1, "clone": {"name": "till-root"}},
         {"name": "old", "clone": {"name": "old-data"}},
         {"name": "tools", "containerImage": "r.example/tools:1"},
+        {"name": "iso", "claim": {"name": "windows-iso"}, "cdrom": True},
     ]
     assert spec["networks"] == [{"name": "lan", "networkAttachment": "office/lan"}]
     assert yaml.safe_load(spec["guest"]["cloudInit"]["userData"]) == {"packages": ["vim"]}
@@ -193,6 +195,20 @@ def test_a_clone_that_shares_what_its_guest_is_told_says_so() -> None:
 def test_a_disk_that_is_kept_nowhere_cannot_be_copied() -> None:
     with pytest.raises(Failure, match="what is written to it is lost"):
         claim_of(SOURCE, {"name": "tools", "containerImage": "x"})
+
+
+def test_an_image_is_made_of_the_disk_that_the_guest_boots_from() -> None:
+    disks = [
+        {"name": "iso", "claim": {"name": "iso"}, "cdrom": True, "bootOrder": 1},
+        {"name": "data", "blank": {}, "capacity": "1Gi"},
+        {"name": "system", "blank": {}, "capacity": "1Gi", "bootOrder": 2},
+    ]
+    assert chosen_disk({"spec": {"disks": disks}}, "")["name"] == "system"
+    assert chosen_disk({"spec": {"disks": disks}}, "data")["name"] == "data"
+    with pytest.raises(Failure, match="there is no disk logs; there are: iso, data, system"):
+        chosen_disk({"spec": {"disks": disks}}, "logs")
+    with pytest.raises(Failure, match="adopted"):
+        chosen_disk({"spec": {"vmRef": {"name": "old"}}}, "")
 
 
 def test_a_golden_image_is_a_data_volume_and_the_data_source_that_names_it() -> None:

@@ -56,7 +56,7 @@ async def _template(chosen: Namespace) -> int:
     where, name = split_name(chosen.name, namespace)
     async with connected(chosen.kubeconfig, chosen.context) as kube:
         vm = await _vm_that_is_off(kube, namespace, source)
-        claim = claim_of(vm, _chosen_disk(vm, chosen.disk))
+        claim = claim_of(vm, chosen_disk(vm, chosen.disk))
         try:
             known = await kube.get(CLAIMS, claim, namespace)
         except NotFound as error:
@@ -109,7 +109,7 @@ def cloned(source: Object, name: str, running: bool) -> tuple[Object, list[str]]
 
 def _copied(vm: Object, disk: Object) -> Object:
     """A disk that is the VM's own becomes a copy of its claim; what is shared by many stays as it is."""
-    if not {"claim", *NEW_DISKS} & disk.keys():
+    if not {"claim", *NEW_DISKS} & disk.keys() or (disk.get("cdrom") and "claim" in disk):
         return disk
     kept = {field: value for field, value in disk.items() if field not in ("claim", *NEW_DISKS)}
     return {**kept, "clone": {"name": claim_of(vm, disk)}}
@@ -124,13 +124,18 @@ def claim_of(vm: Object, disk: Object) -> str:
     return f"{vm['metadata']['name']}-{disk['name']}"
 
 
-def _chosen_disk(vm: Object, name: str) -> Object:
-    disks: list[Object] = vm["spec"]["disks"]
-    if not name:
-        return min(disks, key=lambda disk: disk.get("bootOrder", 65))
+def chosen_disk(vm: Object, name: str) -> Object:
+    """The disk of this name, or the one that the guest boots from. Raises Failure."""
+    disks: list[Object] = vm["spec"].get("disks") or []
+    written = [disk for disk in disks if not disk.get("cdrom")]
+    if not name and written:
+        return min(written, key=lambda disk: disk.get("bootOrder", 65))
     found = [disk for disk in disks if disk["name"] == name]
     if not found:
-        raise Failure(f"there is no disk {name}; there are: {', '.join(disk['name'] for disk in disks)}", USAGE)
+        there = (
+            ", ".join(disk["name"] for disk in disks) or "none: those of an adopted VirtualMachine are its own affair"
+        )
+        raise Failure(f"there is no disk {name or 'to copy'}; there are: {there}", USAGE)
     return found[0]
 
 
