@@ -56,12 +56,7 @@ async def test_a_server_is_emptied_switched_off_and_on_and_given_back(site: Site
         await site.hardware.power_cut(PRIMARY)
         await site.operator("kill")
         await site.operator("start")
-
-        async def held_to_be_gone() -> bool:
-            conditions = (await site.node(PRIMARY))["status"]["conditions"]
-            return any(each["type"] == "Ready" and each["status"] == "Unknown" for each in conditions)
-
-        await site.until(held_to_be_gone, f"{PRIMARY} not Ready", 120)
+        await _held_to_be_gone(site, PRIMARY)
         refused = await site.ask_for("Reboot", PRIMARY)
         await site.action("Reboot", PRIMARY, "Cancelled")
         await site.ask_for("LeaveMaintenance", PRIMARY)
@@ -118,6 +113,16 @@ async def test_the_how_to_as_it_is_typed(site: Site) -> None:
                 assert f"{PRIMARY} is in maintenance since" in printed
     await site.whole(LABEL_S)
     await site.vms_run_on(BACKUP, "web")
+
+
+async def _held_to_be_gone(site: Site, node: str) -> None:
+    """Awaits that Kubernetes gives it up, long after avance would have fenced any other."""
+
+    async def given_up() -> bool:
+        conditions = (await site.node(node))["status"]["conditions"]
+        return any(each["type"] == "Ready" and each["status"] == "Unknown" for each in conditions)
+
+    await site.until(given_up, f"{node} not Ready", 120)
 
 
 async def _run(site: Site, command: str) -> tuple[int, str]:
