@@ -14,6 +14,7 @@ from avance.core.channels import MessageKind, MessageSeverity, SparePart
 from avance.core.intents import REQUESTED, SERVER_CRASH, Intent, fault_incident
 from avance.core.maintenance import MAINTENANCE
 from avance.core.model import ActionPhase, ActionType, ActionView, PairView
+from avance.core.upgrade import STOPPED
 
 _INFO, _WARNING, _CRITICAL = MessageSeverity.INFO, MessageSeverity.WARNING, MessageSeverity.CRITICAL
 _DEEDS_NOBODY_DID: dict[ActionType, tuple[MessageKind, MessageSeverity]] = {
@@ -63,6 +64,7 @@ def topics(view: PairView, told: frozenset[str], held_back: Iterable[Intent], no
         if action.reason != REQUESTED:
             yield from _of_action(view, action, told, now)
     yield from _restarted(view)
+    yield from _stopped_upgrade(view)
     yield from _standing(view, told, now)
     for intent in held_back:
         if intent.type in _DEEDS_NOBODY_DID:
@@ -169,6 +171,16 @@ def _moved(action: ActionView) -> Iterator[Topic]:
 
 def _is_for_a_maintenance(view: PairView, move: ActionView) -> bool:
     return any(a.type is ActionType.ENTER_MAINTENANCE and a.incident == move.incident for a in view.actions)
+
+
+def _stopped_upgrade(view: PairView) -> Iterator[Topic]:
+    """Each time that a rolling upgrade waits for somebody to look: who began it may have gone home."""
+    for action in view.actions:
+        if action.type is ActionType.ROLLING_UPGRADE and action.open and action.step and action.current == STOPPED:
+            at = action.step.started_at
+            key = f"{_incident_key(action.incident)}stopped-{at:.0f}"
+            headline, lines = "the rolling upgrade has stopped", (f"{action.name}: {action.step.message}",)
+            yield Topic(key, MessageKind.PERSON_NEEDED, _WARNING, at, headline, lines, action.incident)
 
 
 def _restarted(view: PairView) -> Iterator[Topic]:
