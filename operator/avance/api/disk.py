@@ -129,7 +129,8 @@ class Disk(ApiModel):
     name: DnsLabel
     """Name of the disk."""
     capacity: _Capacity | None = None
-    """Size of a new disk, for example 20Gi. It can grow later. A copy is as large as its source when absent."""
+    """Size of a new disk, for example 20Gi. A copy is as large as its source when absent. A disk that exists grows \
+with its claim, which nobody but a person makes larger; then write the new size here, too."""
     storage_class_name: Annotated[ObjectName, _Stays] | None = None
     """StorageClass of a new disk; without it and spindles the cluster's default."""
     spindles: Annotated[int, Field(ge=1, le=64), _Stays] | None = None
