@@ -274,7 +274,6 @@ CAUSES: dict[str, Cause] = {
     "cordon": _pair_of("somebody cordons {node}", "somebody uncordons {node}"),
     "drain": _pair_of("somebody drains {node}", "somebody uncordons {node}"),
     "drain given up": _pair_of("somebody drains {node}", "somebody gives up draining {node}"),
-    "workload update": _once("KubeVirt updates the workload of {vm}"),
     "rolling upgrade": _upgrade,
     "asked restart": _once("somebody asks to restart {vm}"),
     "asked move": _move,
@@ -313,7 +312,7 @@ COMPANY = (
     "operator at an effect", "operator at a record", "operator without API", "operator sees late", "held up",
     "deaf detector", "detectors", "virt-handler", "pause", "mode", "attested",
     "no writes", "shutdown", "asked restart", "running", "guest", "hung guest", "maintenance",
-    "drain", "workload update", "rolling upgrade",
+    "drain", "rolling upgrade",
     *DISK_CAUSES,
 )  # fmt: skip
 """What makes that difficult."""
