@@ -94,6 +94,9 @@ def apply_to(vmi_spec: Spec, instance_type: Spec | None, preference: Spec | None
     firmware = domain.setdefault("firmware", {})
     if efi is not None and "bootloader" not in firmware:
         firmware["bootloader"] = {"efi": efi}
+    smm = (preferred.get("features") or {}).get("preferredSmm")
+    if smm is not None and "smm" not in (domain.get("features") or {}):
+        domain["features"] = {**(domain.get("features") or {}), "smm": smm}
     devices = domain.setdefault("devices", {})
     tpm = (preferred.get("devices") or {}).get("preferredTPM")
     if tpm is not None and "tpm" not in devices:

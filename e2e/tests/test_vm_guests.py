@@ -32,8 +32,8 @@ async def test_a_vm_of_an_instance_type_counts_before_it_runs(site: Site) -> Non
     await make(site, TYPES, "VirtualMachineClusterInstancetype", "u1.tiny", cpu={"guest": 2}, memory={"guest": "512Mi"})
     try:
         await site.vm_says("web", 'virtualmachineclusterpreferences.instancetype.kubevirt.io "windows.11" not found')
-        firmware = {"preferredEfi": {"secureBoot": True}}
-        await make(site, PREFERENCES, "VirtualMachineClusterPreference", "windows.11", firmware=firmware)
+        preferred = {"firmware": {"preferredEfi": {"secureBoot": True}}, "features": {"preferredSmm": {}}}
+        await make(site, PREFERENCES, "VirtualMachineClusterPreference", "windows.11", **preferred)
         await site.vms_run_on(PRIMARY, "web", within=60)
         domain = (await site.api.get(f"{VMIS}/web"))["spec"]["domain"]
         assert domain["cpu"]["sockets"] == 2
