@@ -111,6 +111,7 @@ def test_a_command_asks_the_cluster_of_the_context_that_is_named(
     assert "127.0.0.1:2" in capsys.readouterr().err
     assert main([*asked, "--context", "nowhere"]) == UNREACHABLE
     assert "nowhere" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [tmp_path / "config"], "nothing half made is left behind"
 
 
 @pytest.mark.parametrize(

@@ -57,15 +57,23 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 async def bundle(kubeconfig: str | None, namespace: str, file: Path, context: str | None = None) -> list[str]:
     """Write the archive; returns what is in it. What may not be read is told in it, and does not end it."""
     async with connected(kubeconfig, context) as kube:
-        names = []
-        with tarfile.open(file, "w:gz") as archive:
-            async for name, text in _contents(kube, namespace):
-                data = text.encode()
-                entry = tarfile.TarInfo(f"{file.name.removesuffix('.tar.gz')}/{name}")
-                entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
-                archive.addfile(entry, io.BytesIO(data))
-                names.append(name)
-        return names
+        try:
+            return await _write(kube, namespace, file)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+
+
+async def _write(kube: Kube, namespace: str, file: Path) -> list[str]:
+    names = []
+    with tarfile.open(file, "w:gz") as archive:
+        async for name, text in _contents(kube, namespace):
+            data = text.encode()
+            entry = tarfile.TarInfo(f"{file.name.removesuffix('.tar.gz')}/{name}")
+            entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+            names.append(name)
+    return names
 
 
 async def _contents(kube: Kube, namespace: str) -> AsyncIterator[tuple[str, str]]:
